@@ -1,0 +1,258 @@
+"""Actions, the decisions about them, and the record that follows each through its life.
+
+An `OptimizationAction` is a proposal and never changes. Where it stands is an `ActionRecord`, and each step between two states a
+`Transition`; `execute.states` holds the table of what may follow what, and the journal keeps every row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from trimtab.domain.levers import ActionPriority, LeverValue, Reversibility
+from trimtab.domain.verdicts import Verdict, VerdictStatus
+
+
+class ActionState(StrEnum):
+    """Every state of an action; `execute.states` draws how they follow each other."""
+
+    PROPOSED = "proposed"
+    IGNORED = "ignored"
+    AWAITING_APPROVAL = "awaiting_approval"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    SCHEDULED = "scheduled"
+    APPLYING = "applying"
+    PROBING = "probing"
+    SETTLING = "settling"
+    VERIFYING = "verifying"
+    ROLLING_BACK = "rolling_back"
+    KEPT = "kept"
+    KEPT_ON_PROBATION = "kept_on_probation"
+    STEPPED_BACK = "stepped_back"
+    YIELDED = "yielded"
+    SIMULATED = "simulated"
+    ROLLED_BACK = "rolled_back"
+    ROLLBACK_FAILED = "rollback_failed"
+    FAILED = "failed"
+
+    @property
+    def status(self) -> ActionStatus:
+        """The coarse word that stored actions and the REST interface use."""
+        return _STATUS[self]
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether an effect may be under way: such an action holds its locks."""
+        return self.status is ActionStatus.EXECUTING
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the action has ended. One on probation has ended too, but is still watched."""
+        return self.status in (ActionStatus.COMPLETED, ActionStatus.FAILED)
+
+
+class ActionStatus(StrEnum):
+    """Requirement F4's four words."""
+
+    PENDING = "pending"
+    EXECUTING = "executing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+_PENDING = (ActionState.PROPOSED, ActionState.AWAITING_APPROVAL, ActionState.SCHEDULED)
+_EXECUTING = (
+    ActionState.APPLYING,
+    ActionState.SETTLING,
+    ActionState.VERIFYING,
+    ActionState.PROBING,
+    ActionState.ROLLING_BACK,
+)
+_FAILED = (ActionState.FAILED, ActionState.ROLLED_BACK, ActionState.ROLLBACK_FAILED)
+_STATUS: Mapping[ActionState, ActionStatus] = {
+    **dict.fromkeys(ActionState, ActionStatus.COMPLETED),
+    **dict.fromkeys(_PENDING, ActionStatus.PENDING),
+    **dict.fromkeys(_EXECUTING, ActionStatus.EXECUTING),
+    **dict.fromkeys(_FAILED, ActionStatus.FAILED),
+}
+
+
+class Choice(StrEnum):
+    """What is decided of a proposal."""
+
+    ACT = "act"
+    WAIT = "wait"
+    IGNORE = "ignore"
+    ASK = "ask"
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizationAction:
+    """One small change to one lever, proposed for the sake of one goal.
+
+    `from_value` is what the lever read when the action was planned; the plan is void once it reads something else.
+    """
+
+    action_id: str
+    action_type: str  # what beliefs are kept by, e.g. workers_increase
+    description: str
+    element: str
+    lever: str
+    from_value: LeverValue
+    to_value: LeverValue
+    metric_name: str  # the goal's metric, which the verdict is about
+    goal_id: str
+    trigger: str  # the symptom in words
+    trigger_metric_id: str
+    expected_improvement: float
+    success_probability: float
+    risk_level: float
+    priority: ActionPriority
+    reversibility: Reversibility
+    settle_seconds: float
+    created_at: float
+    locks: frozenset[str] = frozenset()
+    module: str = "performance"
+
+    @property
+    def lever_id(self) -> str:
+        """The lever that the action moves."""
+        return f"{self.element}/{self.lever}"
+
+    @property
+    def parameters(self) -> dict[str, LeverValue]:
+        """What is set, from what."""
+        return {"lever": self.lever_id, "from": self.from_value, "to": self.to_value}
+
+    @property
+    def plan_hash(self) -> str:
+        """What an approval is bound to: which lever, from which value to which, for which goal. Times do not count."""
+        plan = [self.lever_id, self.from_value, self.to_value, self.goal_id, sorted(self.locks)]
+        return hashlib.sha256(json.dumps(plan).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to become of a proposal, with the numbers it rests on and the sentence that says why."""
+
+    choice: Choice
+    reason: str
+    expected_value: float = 0.0
+    score: float = 0.0
+    p_success: float = 0.0
+    p_harm: float = 0.0
+    exploratory: bool = False  # decided on priors: nothing verified yet
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What `learn` is told of an action that was really tried. Simulated ones never become outcomes."""
+
+    action_id: str
+    action_type: str
+    element: str
+    status: VerdictStatus
+    effect: float | None  # relative, positive = better
+    harmed: bool  # worse, or a guard breached
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRecord:
+    """An action with all that has become of it. Replaced, never changed, at every transition."""
+
+    action: OptimizationAction
+    state: ActionState
+    since: float  # when it entered `state`
+    reason: str  # why it is there: the sentence shown everywhere
+    decision: Decision | None = None
+    actor: str = "trimtab"  # who caused the last transition
+    executed_at: float | None = None  # when the effect's intent became durable
+    acknowledged: bool = False  # the lever was seen to hold our value
+    ended_at: float | None = None
+    snapshot: LeverValue | None = None  # what to restore
+    expires_at: float | None = None  # of an approval
+    approved_by: str | None = None
+    verdict: Verdict | None = None
+    error: str | None = None
+    guard_breached: str | None = None  # the guard that ended the trial
+    rollback_reason: str | None = None  # why it is being, or was, taken back
+    guards_broken_before: tuple[tuple[str, float], ...] = ()  # guard id → value: broken before we acted
+    goals_met_before: tuple[str, ...] = ()
+    belief_before: Mapping[str, float] = field(default_factory=dict)
+    belief_after: Mapping[str, float] = field(default_factory=dict)
+    simulated: bool = False
+    attempts: int = 0  # of the present state's effect
+
+    @property
+    def action_id(self) -> str:
+        """The action's id."""
+        return self.action.action_id
+
+    @property
+    def action_type(self) -> str:
+        """The action's type."""
+        return self.action.action_type
+
+    @property
+    def description(self) -> str:
+        """The action in words."""
+        return self.action.description
+
+    @property
+    def status(self) -> ActionStatus:
+        """Pending, executing, completed or failed."""
+        return self.state.status
+
+    @property
+    def success(self) -> bool | None:
+        """True only for credited changes that stand, False for those undone or failed, None where nothing was tried or proven."""
+        if self.status is ActionStatus.FAILED:
+            return False
+        credited = self.verdict is not None and self.verdict.status is VerdictStatus.IMPROVED
+        standing = self.state in (ActionState.KEPT, ActionState.KEPT_ON_PROBATION)
+        return True if credited and standing and not self.simulated else None
+
+    @property
+    def actual_improvement(self) -> float | None:
+        """The verified relative effect, positive = better; None where none was verified."""
+        return self.verdict.effect if self.verdict is not None and self.verdict.conclusive else None
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    """One line of the journal: a transition of an action, or a note about the agent (`action_id` empty).
+
+    `hash` is the SHA-256, or the HMAC where a key is configured, over the row and `previous`: no row
+    can be altered or removed unseen.
+    """
+
+    seq: int
+    at: float
+    kind: str  # transition | paused | resumed | frozen | unfrozen | note
+    action_id: str
+    from_state: ActionState | None
+    to_state: ActionState | None
+    actor: str
+    reason: str
+    data: Mapping[str, object]
+    previous: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one turn's planning came to: every proposal with its decision, and one sentence for the whole."""
+
+    at: float
+    sentence: str
+    decided: tuple[tuple[OptimizationAction, Decision], ...] = ()
+
+    @property
+    def changes(self) -> tuple[OptimizationAction, ...]:
+        """The proposals that would be carried out, or put before a person."""
+        return tuple(action for action, decision in self.decided if decision.choice in (Choice.ACT, Choice.ASK))

@@ -1,0 +1,160 @@
+"""The declared side of a lever: what it is, how far it may move, and what moving it may cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+LeverValue = bool | int | float | str
+
+
+class LeverKind(StrEnum):
+    """What values a lever takes."""
+
+    INTEGER = "integer"
+    FLOAT = "float"
+    CHOICE = "choice"
+    BOOLEAN = "boolean"
+
+
+class Mode(StrEnum):
+    """`tuned`: a set-point, one verdict a change. `regulated`: a policy moves it as load moves, and the policy is judged."""
+
+    TUNED = "tuned"
+    REGULATED = "regulated"
+
+
+class Reversibility(StrEnum):
+    """Whether an effect can be taken back. `transient` wears off by itself; `irreversible` always asks a person."""
+
+    REVERSIBLE = "reversible"
+    TRANSIENT = "transient"
+    IRREVERSIBLE = "irreversible"
+
+
+class Autonomy(StrEnum):
+    """How far a lever may be moved without a person: `observe` never, `ask` after approval, `act` by itself."""
+
+    OBSERVE = "observe"
+    ASK = "ask"
+    ACT = "act"
+
+
+class ActionPriority(StrEnum):
+    """Order of actions. `critical` asks a person."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+    @property
+    def rank(self) -> int:
+        """0 for critical to 3 for low: sorts the most urgent first."""
+        return list(ActionPriority).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class LeverSpec:
+    """All that is declared of a lever.
+
+    `bounds` are inclusive and belong to integer and float levers, `choices` to choice levers (in order, if they have one).
+    `expected_improvement` and `success_probability` are priors, `risk_level` is 0 (harmless) to 1.
+    """
+
+    name: str
+    element: str
+    kind: LeverKind = LeverKind.INTEGER
+    bounds: tuple[float, float] | None = None
+    step: float = 1.0
+    choices: tuple[str, ...] = ()
+    mode: Mode = Mode.TUNED
+    reversibility: Reversibility = Reversibility.REVERSIBLE
+    autonomy: Autonomy = Autonomy.ACT
+    risk_level: float = 0.3
+    priority: ActionPriority = ActionPriority.MEDIUM
+    expected_improvement: float = 0.1
+    success_probability: float = 0.5
+    settle_seconds: float = 20.0
+    moves: tuple[tuple[str, str], ...] = ()  # metric name → up | down | unknown, when the lever is raised
+    module: str = "performance"  # performance | model | pipeline | infrastructure: how it is grouped and shown
+    locks: frozenset[str] = field(default_factory=frozenset)  # no two actions hold one name at once; the element is one
+
+    @property
+    def lever_id(self) -> str:
+        """Unique within one agent."""
+        return f"{self.element}/{self.name}"
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the lever has a scale to move along."""
+        return self.kind in (LeverKind.INTEGER, LeverKind.FLOAT)
+
+    def same(self, a: LeverValue | None, b: LeverValue | None) -> bool:
+        """Whether two values are one setting; floats to within a thousandth of a step, since services round what they store.
+
+        >>> LeverSpec("ratio", "shop", LeverKind.FLOAT, (0.0, 1.0), step=0.1).same(0.3, 0.1 + 0.2)
+        True
+        """
+        if a is None or b is None:
+            return a is b
+        if self.numeric and not isinstance(a, str) and not isinstance(b, str):
+            return abs(float(a) - float(b)) <= (1e-3 * self.step if self.kind is LeverKind.FLOAT else 0.0)
+        return type(a) is type(b) and a == b
+
+    def coerce(self, raw: object) -> LeverValue:
+        """`raw`, as a target sent it, as a value of this lever's kind.
+
+        Raises `ValueError`, naming what was received, where it is none: a lever that reads back nonsense is not moved.
+
+        >>> LeverSpec("workers", "shop").coerce("4")
+        4
+        """
+        if self.kind is LeverKind.BOOLEAN:
+            return _boolean(raw)
+        if self.kind is LeverKind.CHOICE:
+            if isinstance(raw, str):
+                return raw
+            raise ValueError(f"expected one of {', '.join(self.choices)}, got {raw!r}")
+        if isinstance(raw, bool) or not isinstance(raw, int | float | str):
+            raise ValueError(f"expected a number, got {raw!r}")
+        number = float(raw)
+        if number != number or number in (float("inf"), float("-inf")):
+            raise ValueError(f"expected a finite number, got {raw!r}")
+        if self.kind is LeverKind.INTEGER:
+            if not number.is_integer():
+                raise ValueError(f"expected a whole number, got {raw!r}")
+            return int(number)
+        return number
+
+    def allows(self, value: LeverValue) -> bool:
+        """Whether `value` is within what was declared."""
+        if self.kind is LeverKind.CHOICE:
+            return value in self.choices
+        if self.kind is LeverKind.BOOLEAN:
+            return isinstance(value, bool)
+        if isinstance(value, bool | str):
+            return False
+        return self.bounds is None or self.bounds[0] <= value <= self.bounds[1]
+
+
+def _boolean(raw: object) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    if isinstance(raw, str) and raw.lower() in ("true", "false", "on", "off"):
+        return raw.lower() in ("true", "on")
+    if isinstance(raw, int) and raw in (0, 1):
+        return bool(raw)
+    raise ValueError(f"expected true or false, got {raw!r}")
+
+
+RISK_BANDS: tuple[tuple[float, str], ...] = ((0.3, "safe"), (0.6, "medium"), (1.0, "risky"))  # requirement A4
+
+
+def risk_band(risk_level: float) -> str:
+    """The word for a risk level.
+
+    >>> risk_band(0.3), risk_band(0.5), risk_band(0.9)
+    ('safe', 'medium', 'risky')
+    """
+    return next(name for limit, name in RISK_BANDS if risk_level <= limit)

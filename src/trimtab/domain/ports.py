@@ -1,0 +1,198 @@
+"""Every Protocol that two rooms meet at. The fewest methods that serve; conformance suites for each are in `trimtab.testing`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from trimtab.domain.actions import ActionRecord, ActionState, JournalRow, OptimizationAction
+from trimtab.domain.levers import LeverSpec, LeverValue
+from trimtab.domain.metrics import Reading, StoredSample
+from trimtab.domain.situation import Situation
+
+
+class Clock(Protocol):
+    """Where time comes from. `now` never runs backwards, whatever the system clock does."""
+
+    def now(self) -> float:
+        """Unix seconds, UTC."""
+        ...
+
+
+class Sensor(Protocol):
+    """Reads series of one element. Silence is an error, never a zero.
+
+    `metric_names` are the series promised: each that is absent from a read counts as missing. `interval` is None where the
+    agent's own applies. `read` raises `SensorError` where nothing could be had.
+    """
+
+    name: str
+    element: str
+    interval: float | None
+
+    @property
+    def metric_names(self) -> Sequence[str]:
+        """Names of the series that every read should yield; empty where that is not known beforehand."""
+        ...
+
+    async def read(self, now: float) -> Sequence[Reading]:
+        """One sample of each series."""
+        ...
+
+    async def close(self) -> None:
+        """Release what is held. Never raises."""
+        ...
+
+
+class Lever(Protocol):
+    """A setting that can be read, and set to an absolute value: setting twice is the same as once.
+
+    Both raise `Retryable` where the effect is in doubt or the target is out of reach, `Permanent` where it refused.
+    """
+
+    spec: LeverSpec
+
+    async def read(self) -> LeverValue:
+        """The value that the target holds now."""
+        ...
+
+    async def set(self, value: LeverValue) -> None:
+        """Ask the target to hold `value`."""
+        ...
+
+    async def close(self) -> None:
+        """Release what is held. Never raises."""
+        ...
+
+
+class Job(Protocol):
+    """A run-once effect with a key: starting one key twice starts it once."""
+
+    async def start(self, key: str) -> None:
+        """Begin the effect."""
+        ...
+
+    async def probe(self, key: str) -> str:
+        """absent | running | done | broken."""
+        ...
+
+    async def undo(self, key: str) -> None:
+        """Take the effect back."""
+        ...
+
+
+class Optimizer(Protocol):
+    """Proposes actions from a situation. Pure: no clock, no I/O, no randomness."""
+
+    def propose(self, situation: Situation) -> Sequence[OptimizationAction]:
+        """At most a few proposals, each complete."""
+        ...
+
+
+class Plant(Protocol):
+    """A simulated element. `dt` is the virtual time that one step covers, in seconds."""
+
+    def get(self, lever: str) -> float | str:
+        """The value of a lever."""
+        ...
+
+    def set(self, lever: str, value: float | str) -> None:
+        """Set a lever."""
+        ...
+
+    def step(self, now: float, dt: float) -> Mapping[str, float]:
+        """Move time forward; returns the metrics over the step."""
+        ...
+
+
+class MetricStore(Protocol):
+    """Samples at rest. Losing the last tick at a power cut is allowed, losing a written one at a crash is not."""
+
+    async def write(self, readings: Sequence[Reading]) -> None:
+        """Keep finite samples; a sample of the same series and time replaces the earlier one."""
+        ...
+
+    async def query(self, metric_id: str, start: float, end: float) -> Sequence[tuple[float, float]]:
+        """(timestamp, value) of a series with start ≤ timestamp ≤ end, in order of time."""
+        ...
+
+    async def samples(self, metric_id: str, start: float, end: float) -> Sequence[StoredSample]:
+        """The same, each sample whole."""
+        ...
+
+    async def metric_ids(self) -> Sequence[str]:
+        """Every series known."""
+        ...
+
+    async def prune(self, before: float) -> int:
+        """Forget samples older than `before`; returns how many."""
+        ...
+
+    async def close(self) -> None:
+        """Flush and release."""
+        ...
+
+
+class Journal(Protocol):
+    """The write-ahead journal. When a call that writes returns, the row is durable; all rows form one hash chain."""
+
+    async def record(self, record: ActionRecord, from_state: ActionState | None) -> JournalRow:
+        """Write the transition that led to `record` (state, reason, actor, time), and `record` as where the action stands now."""
+        ...
+
+    async def note(
+        self,
+        kind: str,
+        reason: str,
+        *,
+        at: float,
+        actor: str = "trimtab",
+        data: Mapping[str, object] | None = None,
+        action_id: str = "",
+    ) -> JournalRow:
+        """Write a row that moves no action: paused, resumed, frozen, unfrozen, note."""
+        ...
+
+    async def unfinished(self) -> Sequence[ActionRecord]:
+        """Actions that have not ended, and those on probation; oldest first."""
+        ...
+
+    async def recent(self, count: int) -> Sequence[ActionRecord]:
+        """The latest `count` actions, newest first."""
+        ...
+
+    async def get(self, action_id: str) -> ActionRecord | None:
+        """One action."""
+        ...
+
+    async def history(self, action_id: str) -> Sequence[JournalRow]:
+        """Every row of an action, in order."""
+        ...
+
+    async def notes(self, kinds: Sequence[str], limit: int = 100) -> Sequence[JournalRow]:
+        """Rows of these kinds, newest first."""
+        ...
+
+    async def counts(self) -> Mapping[ActionState, int]:
+        """How many actions are in each state."""
+        ...
+
+    async def head(self) -> tuple[int, str]:
+        """Sequence number and hash of the last row; (0, "") in an empty journal."""
+        ...
+
+    async def verify(self) -> int:
+        """Check the whole chain; returns its length, raises `JournalCorrupt` naming the first row that does not hold."""
+        ...
+
+    async def close(self) -> None:
+        """Release the file."""
+        ...
+
+
+class Notifier(Protocol):
+    """Tells people. Never raises into the loop."""
+
+    async def notify(self, event: str, title: str, body: str) -> None:
+        """`event` is approval, rollback, failed, foreign_write, …"""
+        ...

@@ -1,0 +1,35 @@
+"""All that planning may look at, as one frozen value: the same situation always yields the same plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from trimtab.domain.actions import ActionRecord
+from trimtab.domain.goals import Analysis
+from trimtab.domain.levers import LeverSpec, LeverValue
+from trimtab.domain.metrics import Trust
+
+
+@dataclass(frozen=True, slots=True)
+class LeverState:
+    """A lever as last read. `moved_by_others_at`: when its value last changed without us."""
+
+    spec: LeverSpec
+    value: LeverValue | None
+    trust: Trust
+    read_at: float
+    moved_by_others_at: float | None = None
+    frozen: str | None = None  # why it may not be touched: a rollback failed
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """The state of the world at one moment, as far as it is known."""
+
+    now: float
+    analysis: Analysis
+    levers: Mapping[str, LeverState]  # lever id → state
+    records: tuple[ActionRecord, ...] = ()  # recent actions, oldest first, those under way among them
+    paused: bool = False
+    samples: Mapping[str, int] | None = None  # goal id → samples since the last level change, where known
