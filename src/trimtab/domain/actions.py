@@ -187,6 +187,8 @@ class ActionRecord:
     belief_after: Mapping[str, float] = field(default_factory=dict)
     simulated: bool = False
     attempts: int = 0  # of the present state's effect
+    interrupted: bool = False  # the agent ended while the effect was under way: no verdict can rest on what followed
+    requested: bool = False  # a person asked for it: no goal needs to be missed for it to start
 
     @property
     def action_id(self) -> str:
@@ -221,6 +223,18 @@ class ActionRecord:
     def actual_improvement(self) -> float | None:
         """The verified relative effect, positive = better; None where none was verified."""
         return self.verdict.effect if self.verdict is not None and self.verdict.conclusive else None
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What there is to learn: None for what was simulated, is not over, or ended without a verdict or a breach."""
+        over = self.state.terminal and self.state is not ActionState.KEPT_ON_PROBATION
+        if self.simulated or not over or (self.verdict is None and self.guard_breached is None):
+            return None
+        status = self.verdict.status if self.verdict is not None else VerdictStatus.INCONCLUSIVE
+        harmed = status is VerdictStatus.WORSE or self.guard_breached is not None
+        at = self.ended_at if self.ended_at is not None else self.since
+        action = self.action
+        return Outcome(action.action_id, action.action_type, action.element, status, self.actual_improvement, harmed, at)
 
 
 @dataclass(frozen=True, slots=True)

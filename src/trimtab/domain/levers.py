@@ -90,6 +90,20 @@ class LeverSpec:
         """Whether the lever has a scale to move along."""
         return self.kind in (LeverKind.INTEGER, LeverKind.FLOAT)
 
+    @property
+    def domain_in_words(self) -> str:
+        """Which values the lever takes, for people.
+
+        >>> LeverSpec("workers", "shop", bounds=(1, 16)).domain_in_words
+        'whole numbers from 1 to 16'
+        """
+        if self.kind is LeverKind.CHOICE:
+            return "one of " + ", ".join(self.choices)
+        if self.kind is LeverKind.BOOLEAN:
+            return "true or false"
+        what = "whole numbers" if self.kind is LeverKind.INTEGER else "numbers"
+        return what if self.bounds is None else f"{what} from {self.bounds[0]:g} to {self.bounds[1]:g}"
+
     def same(self, a: LeverValue | None, b: LeverValue | None) -> bool:
         """Whether two values are one setting; floats to within a thousandth of a step, since services round what they store.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from trimtab.domain.access import Grant
 from trimtab.domain.actions import ActionRecord, ActionState, JournalRow, OptimizationAction
 from trimtab.domain.levers import LeverSpec, LeverValue
 from trimtab.domain.metrics import Reading, StoredSample
@@ -195,4 +196,17 @@ class Notifier(Protocol):
 
     async def notify(self, event: str, title: str, body: str) -> None:
         """`event` is approval, rollback, failed, foreign_write, …"""
+        ...
+
+
+class TokenChecker(Protocol):
+    """Knows which tokens are valid. Raises `StoreError` where it cannot tell: nobody is let in on a guess."""
+
+    def check(self, token: str, now: float) -> Grant | None:
+        """What `token` grants at `now`; None where it is unknown or has expired."""
+        ...
+
+    @property
+    def empty(self) -> bool:
+        """Whether no token was ever made, or all were revoked. An expired one still counts."""
         ...

@@ -1,0 +1,305 @@
+"""The agent: one scheduler that turns monitor → analyze → plan → execute → learn (MAPE-K; Kephart and Chess, 2003).
+
+`turn(now)` runs whichever stages are due or were woken, always in this order. The wall clock drives it in production, a virtual
+one in tests, simulation and replay: the same code, the same decisions. What it is made of is put together in `assembly`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from trimtab.domain.actions import ActionState as S
+from trimtab.domain.actions import Choice, Decision, OptimizationAction, Plan
+from trimtab.domain.errors import SensorError, StoreError, TrimtabError
+from trimtab.domain.metrics import Reading
+from trimtab.domain.ports import Sensor
+from trimtab.domain.situation import Situation
+from trimtab.execute import recovery
+from trimtab.learn import Beliefs
+from trimtab.loop.clocks import VirtualClock
+from trimtab.loop.crew import Crew
+from trimtab.loop.desk import Desk
+from trimtab.loop.parts import Parts
+from trimtab.loop.schedule import Schedule, Stage
+from trimtab.plan import make_plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOOK_AGAIN_SECONDS = 1.0  # a critical reading is confirmed this soon, so that it leads to action within five seconds
+BUSY_SECONDS = 1.0  # how often an action under way is looked after at the least
+PRUNE_SECONDS = 3600.0
+
+
+class AutonomousAgent(Desk):
+    """Watches, decides, acts, proves and learns. Make one with `from_config`; `await agent.run()` until `agent.stop()`."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self.beliefs = Beliefs()
+        self.plan = Plan(parts.clock.now(), "No action yet: starting")
+        self.started_at = parts.clock.now()
+        self._woken = asyncio.Event()
+        self._prune_at = self.started_at + PRUNE_SECONDS
+        self._ignored: set[str] = set()
+        self._log = structlog.get_logger("trimtab")
+        self._crew = Crew(None if isinstance(parts.clock, VirtualClock) else 0.25)
+        self.schedule = Schedule(parts.periods, self.started_at, self._woken.set)
+
+    @classmethod
+    def from_config(cls, path: str | Path) -> AutonomousAgent:
+        """The agent that a configuration file describes. Raises `ConfigError` with every mistake in it."""
+        from trimtab.assembly import assemble, load_settings
+
+        return assemble(load_settings(path))
+
+    # -- the loop
+
+    async def turn(self, now: float) -> float:
+        """One turn of the loop: whatever is due or was woken, in this order. Returns when the next stage is due."""
+        for stage, step in (
+            (Stage.MONITOR, self._monitor),
+            (Stage.ANALYZE, self._analyze),
+            (Stage.PLAN, self._plan),
+            (Stage.EXECUTE, self._execute),
+            (Stage.LEARN, self._learn),
+        ):
+            if self.schedule.take(stage, now):
+                await self._fail_closed(stage, step, now)
+        return self.next_due()
+
+    async def _monitor(self, now: float) -> None:
+        """Read every sensor that is due, and every lever that no action is moving."""
+        for sensor in self.monitor.due(now):
+            self._crew.start(f"read {sensor.element}/{sensor.name}", self._read(sensor, now))
+        moving = {record.action.lever_id for record in self.book.under_way()}
+        for lever_id in self.levers.states.keys() - moving:
+            if now - self.levers.states[lever_id].read_at >= self.parts.periods[Stage.MONITOR] - 1e-6:
+                self._crew.start(f"look {lever_id}", self._look(lever_id))
+        await self._crew.settle()
+        await self._prune(now)
+
+    async def _analyze(self, now: float) -> None:
+        """Turn the readings into how goals and guards stand, and into symptoms."""
+        before = self.evidence.analysis
+        analysis = self.parts.analyzer.analyze(self.monitor, now, self.parts.settle_by_element)
+        self.evidence.analysis, self.evidence.now = analysis, now
+        self._report_holds(before.holds, analysis.holds)
+        for symptom in analysis.symptoms:
+            if not symptom.confirmed and self.monitor.look_again(symptom.element, now + LOOK_AGAIN_SECONDS):
+                self.schedule.wake(Stage.MONITOR, now + LOOK_AGAIN_SECONDS)
+        known = {symptom.symptom_id for symptom in before.symptoms}
+        if any(symptom.kind == "goal_missed" or symptom.symptom_id not in known for symptom in analysis.symptoms):
+            self.schedule.wake(Stage.PLAN)
+        if self.book.under_way() or self.book.in_state(S.KEPT_ON_PROBATION, S.KEPT):
+            self.schedule.wake(Stage.EXECUTE)
+
+    async def _plan(self, now: float) -> None:
+        """Decide what to do about the symptoms, and enter what is to be done into the book."""
+        self.plan = make_plan(self.situation(now), self.parts.optimizers, self.beliefs, self.parts.plan_settings)
+        for action, decision in self.plan.decided:
+            await self._enter(action, decision, now)
+
+    async def _execute(self, now: float) -> None:
+        """Take every action one step further: start it, look after it, prove it, or undo it."""
+        for record in self.executor.due(now):
+            self._crew.start(f"advance {record.action_id}", self._advance(record.action_id))
+        await self._crew.settle()
+        for record in self.book.in_state(S.AWAITING_APPROVAL):
+            if record.expires_at is not None and now > record.expires_at:
+                await self.book.move(record, S.EXPIRED, "nobody approved it in time", now)
+        if self.book.under_way() or self.book.in_state(S.SCHEDULED):
+            self.schedule.wake(Stage.EXECUTE, now + min(BUSY_SECONDS, self.parts.periods[Stage.EXECUTE]))
+
+    async def _learn(self, now: float) -> None:
+        """Let what ended change what is believed; the journal notes the belief before and after."""
+        ended, self.book.ended = self.book.ended, []
+        outcomes = [record for action_id in ended if (record := self.book.get(action_id)).outcome is not None]
+        believed = self.beliefs
+        self.beliefs = Beliefs.from_outcomes(record.outcome for record in self.book.records if record.outcome is not None)
+        for record in outcomes:
+            before, after = believed.of(record.action), self.beliefs.of(record.action)
+            reason = (
+                f"P(success) {before.p_success:.2f} → {after.p_success:.2f}, P(harm) {before.p_harm:.2f} → {after.p_harm:.2f}"
+            )
+            data = {"before": _plain(before), "after": _plain(after)}
+            await self.book.note("learned", reason, now, action_id=record.action_id, data=data)
+        if ended:
+            self.schedule.wake(Stage.PLAN)
+
+    # -- parts of the steps
+
+    async def _read(self, sensor: Sensor, now: float) -> None:
+        interval = sensor.interval or self.parts.periods[Stage.MONITOR]
+        result: Sequence[Reading] | Exception
+        try:
+            result = await asyncio.wait_for(sensor.read(now), max(1.0, min(interval, 10.0)))
+        except TimeoutError:
+            result = SensorError(f"{sensor.name} did not answer in time")
+        except Exception as error:
+            result = error if isinstance(error, SensorError) else SensorError(f"{sensor.name}: {type(error).__name__}: {error}")
+        good = self.monitor.post(sensor, result, self.clock.now())
+        self.schedule.wake(Stage.ANALYZE)
+        if good:
+            await self._keep(good)
+
+    async def _keep(self, readings: Sequence[Reading]) -> None:
+        began = self.clock.now()
+        try:
+            await self.parts.store.write(readings)
+            self.trouble = None
+        except StoreError as error:
+            self._in_trouble(f"HOLD: the metric store cannot be written: {error}")
+        self.parts.selfwatch.store_write = self.clock.now() - began
+
+    async def _look(self, lever_id: str) -> None:
+        try:
+            await self.levers.look(lever_id, self.clock.now())
+        except TrimtabError as error:
+            self._log.warning("Lever unreadable", lever=lever_id, reason=str(error))
+
+    async def _enter(self, action: OptimizationAction, decision: Decision, now: float) -> None:
+        if decision.choice is Choice.WAIT or (decision.choice is Choice.IGNORE and action.plan_hash in self._ignored):
+            return
+        belief = _plain(self.beliefs.of(action))
+        record = await self.book.propose(action, decision, now, belief_before=belief, simulated=self.parts.simulated)
+        if decision.choice is Choice.ACT:
+            await self.book.move(record, S.SCHEDULED, decision.reason, now)
+            self.schedule.wake(Stage.EXECUTE)
+        elif decision.choice is Choice.ASK:
+            await self.book.move(record, S.AWAITING_APPROVAL, decision.reason, now, expires_at=now + self.parts.approval_seconds)
+        else:
+            self._ignored.add(action.plan_hash)
+            await self.book.move(record, S.IGNORED, decision.reason, now)
+
+    async def _advance(self, action_id: str) -> None:
+        before = self.book.get(action_id).state
+        try:
+            await self.executor.advance(action_id)
+        except StoreError as error:
+            self._in_trouble(f"HOLD: the journal cannot be written, so that nothing may be done: {error}")
+            return
+        if self.book.get(action_id).state is not before:
+            self.schedule.wake(Stage.EXECUTE)
+            self.schedule.wake(Stage.LEARN)
+
+    async def _prune(self, now: float) -> None:
+        if now >= self._prune_at:
+            self._prune_at = now + PRUNE_SECONDS
+            await self.parts.store.prune(now - self.parts.retention_seconds)
+
+    async def _fail_closed(self, stage: Stage, step: Callable[[float], Any], now: float) -> None:
+        """A stage that fails stops no other: the loop goes on, nothing is decided on what failed, and the reason is shown."""
+        try:
+            await step(now)
+        except Exception as error:
+            self._in_trouble(f"HOLD: {stage} failed: {error if isinstance(error, TrimtabError) else repr(error)}")
+            if not isinstance(error, TrimtabError):
+                self._log.exception("Stage failed", stage=stage.value)
+
+    def _report_holds(self, before: Sequence[str], now: Sequence[str]) -> None:
+        """One line when a series is put on hold and one when it is released, however its sentence counts on in between."""
+        held, known = {_subject(hold): hold for hold in now}, {_subject(hold) for hold in before}
+        for subject in held.keys() - known:
+            self._log.warning("Hold", reason=held[subject])
+        for subject in known - held.keys():
+            self._log.info("Hold released", subject=subject)
+
+    def _in_trouble(self, reason: str) -> None:
+        if reason != self.trouble:
+            self._log.error("Hold", reason=reason)
+        self.trouble = reason
+
+    def situation(self, now: float) -> Situation:
+        """All that planning may look at now."""
+        return Situation(now, self.evidence.analysis, dict(self.levers.states), self.book.records, self.executor.paused,
+                         self.evidence.sample_counts(), self.trouble)  # fmt: skip
+
+    def next_due(self) -> float:
+        """When the loop has to turn again."""
+        return min(self.schedule.next_due(), self.monitor.next_due())
+
+    # -- its life
+
+    async def run(self) -> None:
+        """Turn until `stop` is called; what was begun is finished or undone within five seconds of that."""
+        async with self.running():
+            while not self._stopping:
+                due = self.next_due()
+                await self._rest(due)
+                began = self.clock.now()
+                self.parts.selfwatch.lag = max(0.0, began - due) if due > self.started_at else 0.0
+                await self.turn(began)
+                self.parts.selfwatch.turn = self.clock.now() - began
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[AutonomousAgent]:
+        """Opened and recovered on the way in, everything undone and closed on the way out; who turns the loop is free."""
+        with self.parts.hold():
+            await self.open()
+            try:
+                async with self.parts.serve(self) if self.parts.serve is not None else nullcontext():
+                    yield self
+            finally:
+                await self.close()
+
+    async def open(self) -> None:
+        """Read the journal, and bring what an earlier run left onto its way to an end."""
+        await self.book.open()
+        now = self.clock.now()
+        await recovery.recover(self.executor, now)
+        paused = await self.journal.notes(["paused", "resumed"], 1)
+        self.executor.paused = bool(paused) and paused[0].kind == "paused"
+        self.book.ended = []
+        self.beliefs = Beliefs.from_outcomes(record.outcome for record in self.book.records if record.outcome is not None)
+        self._running = True
+        self._log.info("Agent started", pid=os.getpid(), levers=len(self.levers.states), sensors=len(self.parts.sensors))
+
+    async def close(self) -> None:
+        """Take back what is unproven, and release everything."""
+        if not self._running:
+            return
+        self._running = False
+        await self._crew.settle(1.0)
+        await self._crew.dismiss()
+        left = await recovery.wind_down(self.executor, asyncio.sleep, self.clock.now)
+        if left:
+            self._log.warning("Left for the next start", actions=list(left))
+        for sensor in self.parts.sensors:
+            await sensor.close()
+        await self.levers.close()
+        await self.parts.store.close()
+        await self.journal.close()
+        if self.parts.release is not None:
+            await self.parts.release()
+        self._log.info("Agent stopped")
+
+    def stop(self) -> None:
+        """Let `run` come to its end."""
+        self._stopping = True
+        self._woken.set()
+
+    async def _rest(self, until: float) -> None:
+        self._woken.clear()
+        rest = until - self.clock.now()
+        if rest > 0 and not self._stopping:
+            try:
+                await asyncio.wait_for(self._woken.wait(), rest)
+            except TimeoutError:
+                return
+
+
+def _subject(hold: str) -> str:
+    """What a hold sentence is about: "HOLD: shop_p95_seconds: 2 of the 5 samples …" speaks of shop_p95_seconds."""
+    return hold.removeprefix("HOLD: ").split(": ")[0]
+
+
+def _plain(belief: Any) -> dict[str, float]:
+    names = ("p_success", "p_success_low", "improvement", "improvement_low", "p_harm", "p_harm_high", "trials", "successes")
+    return {name: float(getattr(belief, name)) for name in names}

@@ -1,0 +1,56 @@
+"""The log: one line an event, readable on a terminal or as JSON, with every secret of the configuration blotted out."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+from trimtab.config import Settings
+from trimtab.domain.errors import ConfigError
+
+MAX_BYTES, BACKUPS = 5_000_000, 1  # together with the one in use at most 10 MB: requirement A12
+
+
+def configure_logging(settings: Settings) -> None:
+    """Send the log to standard error, and to `log.file` where one is named. Raises `ConfigError` where that cannot be written."""
+
+    def blot_out(logger: Any, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return {key: settings.redact(value) if isinstance(value, str) else value for key, value in event.items()}
+
+    plain = settings.log.format == "json"
+    finish = structlog.processors.JSONRenderer() if plain else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    structlog.configure(
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            blot_out,
+            finish,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log.level.upper()]),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    root = logging.getLogger("trimtab")
+    root.setLevel(settings.log.level.upper())
+    root.propagate = False
+    root.handlers = [logging.StreamHandler(sys.stderr), *_file(settings)]
+
+
+def _file(settings: Settings) -> list[logging.Handler]:
+    if settings.log.file is None:
+        return []
+    try:
+        settings.log.file.parent.mkdir(parents=True, exist_ok=True)
+        return [
+            logging.handlers.RotatingFileHandler(settings.log.file, maxBytes=MAX_BYTES, backupCount=BACKUPS, encoding="utf-8")
+        ]
+    except OSError as error:
+        raise ConfigError(
+            f"log.file {settings.log.file} cannot be written: {error.strerror}", remedy="choose another place"
+        ) from error

@@ -1,0 +1,54 @@
+"""One agent in one process: settings from a file and the environment, the log, the signals."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trimtab.agent import AutonomousAgent
+    from trimtab.config import Settings
+
+DEFAULT_CONFIG = "trimtab.yaml"
+_the_agent: AutonomousAgent | None = None
+
+
+def config_path(given: str | Path | None = None) -> Path:
+    """The file to read: as given, else `TRIMTAB_CONFIG`, else `trimtab.yaml` here."""
+    return Path(given or os.environ.get("TRIMTAB_CONFIG") or DEFAULT_CONFIG)
+
+
+def load_settings(path: str | Path | None = None) -> Settings:
+    """Read the configuration. Raises `ConfigError` with every mistake in it."""
+    from trimtab.config import load
+    from trimtab.systems.registry import registry
+
+    types = registry()
+    return load(config_path(path), environ=os.environ, sensors=types.sensor_options, levers=types.lever_options)
+
+
+def get_autonomous_agent() -> AutonomousAgent:
+    """The agent of this process, made at the first call from the default configuration. Raises `ConfigError`, `StoreError`."""
+    global _the_agent
+    if _the_agent is None:
+        from trimtab.assembly.wiring import assemble
+
+        _the_agent = assemble(load_settings())
+    return _the_agent
+
+
+async def run_until_stopped(agent: AutonomousAgent) -> None:
+    """Run the agent until it is stopped, by itself or by SIGINT or SIGTERM; a second signal ends the process at once."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        agent.stop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(name)
+
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop)
+    await agent.run()

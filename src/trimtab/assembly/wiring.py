@@ -1,0 +1,201 @@
+"""Put an agent together from settings: sensors, levers, stores, interface. Nothing here starts anything."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass
+
+import trimtab
+from trimtab.agent import AutonomousAgent
+from trimtab.analyze import Analyzer
+from trimtab.config import Settings, locks_of
+from trimtab.domain.access import Grant
+from trimtab.domain.goals import Guard
+from trimtab.domain.ports import Journal, Lever, MetricStore, Optimizer, Plant, Sensor
+from trimtab.execute.book import Book
+from trimtab.execute.executor import Executor
+from trimtab.execute.levers import LeverBook
+from trimtab.execute.trial import TrialRules
+from trimtab.loop.clocks import VirtualClock, WallClock
+from trimtab.loop.evidence import LastAnalysis
+from trimtab.loop.parts import Parts
+from trimtab.loop.schedule import Stage
+from trimtab.loop.selfwatch import SelfSensor
+from trimtab.monitor import Monitor
+from trimtab.notify import LogNotifier
+from trimtab.plan import LeverSearch, PlanSettings
+from trimtab.storage.folder import DataFolder
+from trimtab.storage.journal import SqliteJournal
+from trimtab.storage.metrics import SqliteMetricStore
+from trimtab.storage.tokens import TokenStore
+from trimtab.systems.net import Net
+from trimtab.systems.registry import Registry, registry
+from trimtab.systems.simulated import SimulatedLever
+
+
+@dataclass(slots=True)
+class Stores:
+    """Where an agent keeps what it knows, and what keeps a second agent away from it."""
+
+    journal: Journal
+    metrics: MetricStore
+    lock: Callable[[], AbstractContextManager[None]] = nullcontext
+    tokens: TokenStore | None = None
+
+
+def assemble(
+    settings: Settings,
+    *,
+    clock: WallClock | VirtualClock | None = None,
+    stores: Stores | None = None,
+    plants: Mapping[str, Plant] | None = None,
+    optimizers: Sequence[Optimizer] | None = None,
+    serve: bool = True,
+) -> AutonomousAgent:
+    """The agent that `settings` describe. Raises `ConfigError`, `StoreError`.
+
+    `stores`, `plants` and a virtual `clock` serve simulation and tests; `serve=False` leaves out the REST interface.
+    """
+    clock = clock or WallClock()
+    stores = stores or on_disk(settings)
+    net, types = Net(plants), registry()
+    selfwatch = SelfSensor()
+    sensors = [*_sensors(settings, types, net), selfwatch]
+    levers = _levers(settings, types, net)
+    monitor = Monitor(
+        sensors,
+        interval_seconds=settings.monitoring.interval_seconds,
+        window_seconds=60.0 * settings.analysis_window_minutes,
+    )
+    evidence = LastAnalysis(monitor)
+    book = Book(stores.journal, LogNotifier())
+    executor = Executor(book, LeverBook(levers), evidence, clock, _trial_rules(settings), at_once=settings.max_concurrent_actions)
+    return AutonomousAgent(
+        Parts(
+            clock=clock,
+            monitor=monitor,
+            analyzer=_analyzer(settings),
+            optimizers=tuple(optimizers) if optimizers is not None else (LeverSearch(),),
+            executor=executor,
+            evidence=evidence,
+            store=stores.metrics,
+            plan_settings=_plan_settings(settings),
+            periods=_periods(settings),
+            goals=tuple(goal.goal() for goal in settings.goals),
+            sensors=sensors,
+            selfwatch=selfwatch,
+            settle_by_element=_settle_by_element(levers),
+            approval_seconds=settings.decision.approval_expiry_seconds,
+            retention_seconds=86_400.0 * settings.retention_days,
+            simulated=settings.safety.simulation_mode,
+            hold=stores.lock,
+            serve=_server(settings, stores) if serve and settings.api.enabled else None,
+            release=net.close,
+        )
+    )
+
+
+def on_disk(settings: Settings) -> Stores:
+    """The stores of the data folder. Raises `StoreError`."""
+    folder = DataFolder(settings.storage.path)
+    key = settings.storage.journal_key
+    journal = SqliteJournal(folder.journal_path, key=key.get_secret_value().encode() if key else None)
+    return Stores(journal, SqliteMetricStore(folder.metrics_path), folder.lock, TokenStore(folder.access_path))
+
+
+def _sensors(settings: Settings, types: Registry, net: Net) -> list[Sensor]:
+    return [types.build_sensor(options, element.name, net) for element in settings.elements for options in element.sensors]
+
+
+def _levers(settings: Settings, types: Registry, net: Net) -> list[Lever]:
+    automatic = settings.safety.enable_automatic_actions
+    levers = []
+    for element in settings.elements:
+        locks = locks_of(settings, element.name)
+        for options in element.levers:
+            lever = types.build_lever(options, options.spec(element.name, locks, automatic), net)
+            levers.append(SimulatedLever(lever) if settings.safety.simulation_mode else lever)
+    return levers
+
+
+def _analyzer(settings: Settings) -> Analyzer:
+    guards: dict[str, Sequence[Guard]] = {
+        element.name: [guard.guard(element.name) for guard in element.guards] for element in settings.elements
+    }
+    return Analyzer(
+        [goal.goal() for goal in settings.goals],
+        guards,
+        settings.thresholds.by_type(),
+        deadband=settings.decision.deadband,
+        threshold_stddev=settings.anomaly_threshold_stddev,
+    )
+
+
+def _trial_rules(settings: Settings) -> TrialRules:
+    return TrialRules(
+        min_effect=settings.thresholds.min_improvement_threshold,
+        cooldown=settings.corrective_action_cooldown_seconds,
+        verify_seconds=settings.decision.verify_seconds,
+        sample_seconds=settings.monitoring.interval_seconds,
+        rollback_on_failure=settings.safety.rollback_on_failure,
+    )
+
+
+def _plan_settings(settings: Settings) -> PlanSettings:
+    return PlanSettings(
+        min_improvement_threshold=settings.thresholds.min_improvement_threshold,
+        max_risk_threshold=settings.thresholds.max_risk_threshold,
+        max_concurrent_actions=settings.max_concurrent_actions,
+        cooldown_seconds=settings.corrective_action_cooldown_seconds,
+        enable_automatic_actions=settings.safety.enable_automatic_actions,
+        require_approval_for_critical=settings.safety.require_approval_for_critical,
+        risk_model=settings.decision.risk_model,
+    )
+
+
+def _periods(settings: Settings) -> dict[Stage, float]:
+    monitoring = settings.monitoring
+    return {
+        Stage.MONITOR: monitoring.interval_seconds,
+        Stage.ANALYZE: monitoring.analysis_interval_seconds,
+        Stage.PLAN: monitoring.optimization_interval_seconds,
+        Stage.EXECUTE: monitoring.execution_interval_seconds,
+        Stage.LEARN: monitoring.optimization_interval_seconds,
+    }
+
+
+def _settle_by_element(levers: Sequence[Lever]) -> dict[str, float]:
+    longest: dict[str, float] = {}
+    for lever in levers:
+        longest[lever.spec.element] = max(longest.get(lever.spec.element, 0.0), lever.spec.settle_seconds)
+    return longest
+
+
+class _Door:
+    """Checks tokens against the store, at the time it is."""
+
+    def __init__(self, tokens: TokenStore, clock: Callable[[], float]) -> None:
+        self._tokens, self._clock = tokens, clock
+
+    def check(self, token: str) -> Grant | None:
+        """Whose token this is."""
+        return self._tokens.check(token, self._clock())
+
+
+def _server(settings: Settings, stores: Stores) -> Callable[[AutonomousAgent], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def serving(agent: AutonomousAgent) -> AsyncIterator[None]:
+        from trimtab.api.server import Server
+
+        guarded = stores.tokens is not None and not stores.tokens.empty
+        door = _Door(stores.tokens, agent.now) if stores.tokens is not None and guarded else None
+        server = Server(agent, tokens=door, host=settings.api.host, port=settings.api.port,
+                        allowed_hosts=settings.api.allowed_hosts, version=trimtab.__version__)  # fmt: skip
+        await server.start()
+        try:
+            yield
+        finally:
+            await server.stop()
+
+    return serving

@@ -1,0 +1,125 @@
+"""What people ask of actions: approve, reject, take back, try. Each answers with the action as it stands, or refuses in words.
+
+An approval is bound to the plan's hash and to the value that the lever read when it was planned: a changed state voids it. Asking
+twice does nothing twice, because each request is a transition and the table allows it once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trimtab.domain.actions import ActionRecord, OptimizationAction
+from trimtab.domain.actions import ActionState as S
+from trimtab.domain.errors import Conflict, LeverError
+from trimtab.domain.goals import GoalState
+from trimtab.domain.levers import LeverValue
+from trimtab.execute.executor import Executor
+
+
+async def approve(executor: Executor, action_id: str, now: float, *, actor: str, plan_hash: str | None = None) -> ActionRecord:
+    """Let an action that awaits approval be carried out. Raises `NotFound`, `Conflict`."""
+    record = _awaiting(executor, action_id)
+    if plan_hash is not None and plan_hash != record.action.plan_hash:
+        raise Conflict(
+            f"the plan of {action_id} has the hash {record.action.plan_hash}, not {plan_hash}", remedy="look at it again"
+        )
+    if record.expires_at is not None and now > record.expires_at:
+        await executor.book.move(record, S.EXPIRED, "nobody approved it in time", now)
+        raise Conflict(f"the approval of {action_id} has expired", remedy="it will be proposed anew if it is still needed")
+    await _refuse_stale(executor, record, now)
+    # The lever was read in between: somebody else may have answered meanwhile.
+    record = _awaiting(executor, action_id)
+    return await executor.book.move(
+        record, S.SCHEDULED, f"approved by {actor}", now, actor=actor, approved_by=actor, requested=True
+    )
+
+
+async def reject(executor: Executor, action_id: str, now: float, *, actor: str, plan_hash: str | None = None) -> ActionRecord:
+    """Decline an action that awaits approval. Raises `NotFound`, `Conflict`."""
+    record = _awaiting(executor, action_id)
+    if plan_hash is not None and plan_hash != record.action.plan_hash:
+        raise Conflict(
+            f"the plan of {action_id} has the hash {record.action.plan_hash}, not {plan_hash}", remedy="look at it again"
+        )
+    return await executor.book.move(record, S.REJECTED, f"rejected by {actor}", now, actor=actor)
+
+
+async def roll_back(executor: Executor, action_id: str, now: float, *, actor: str) -> ActionRecord:
+    """Take back an action, whether under way or kept; one not yet started is rejected. Raises `NotFound`, `Conflict`."""
+    record = executor.book.get(action_id)
+    if record.state in (S.AWAITING_APPROVAL, S.SCHEDULED):
+        return await executor.book.move(record, S.REJECTED, f"withdrawn by {actor}", now, actor=actor)
+    undoable = record.state.in_flight or record.state in (S.KEPT, S.KEPT_ON_PROBATION, S.ROLLBACK_FAILED)
+    if not undoable or record.state is S.ROLLING_BACK:
+        raise Conflict(f"{action_id} is {record.state.value}: there is nothing to take back")
+    later = [r for r in executor.book.records if r.action.lever_id == record.action.lever_id and r.executed_at is not None]
+    if later and later[-1].action_id != action_id and later[-1].state in (S.KEPT, S.KEPT_ON_PROBATION):
+        raise Conflict(f"{later[-1].action_id} has moved {record.action.lever_id} since", remedy="take that one back first")
+    executor.recall(action_id, f"taken back by {actor}", actor)
+    return record
+
+
+def requested_action(
+    executor: Executor, goals: Sequence[GoalState], lever_id: str, value: LeverValue, reason: str, now: float
+) -> OptimizationAction:
+    """The action that sets `lever_id` to `value` because a person wants to try it, judged by the first goal of its element.
+
+    Raises `NotFound` for an unknown lever, `Conflict` where the value is not allowed or no goal could judge it.
+    """
+    spec = executor.levers.lever(lever_id).spec
+    state = executor.levers.states[lever_id]
+    if not spec.allows(value):
+        raise Conflict(f"{lever_id} cannot be set to {value!r}", remedy=f"it takes {spec.domain_in_words}")
+    if state.value is None:
+        raise Conflict(f"{lever_id} has not been read yet", remedy="try again once it answers")
+    if spec.same(state.value, value):
+        raise Conflict(f"{lever_id} is at {value!r} already")
+    judged_by = next((g for g in goals if g.element == spec.element), None) or next(iter(goals), None)
+    if judged_by is None:
+        raise Conflict("there is no goal to judge the change by", remedy="add one under goals: in the configuration")
+    action_type = f"{spec.name}_requested"
+    action_id, taken = f"{action_type}_{int(now)}", {record.action_id for record in executor.book.records}
+    while action_id in taken:
+        action_id += "x"
+    return OptimizationAction(
+        action_id=action_id,
+        action_type=action_type,
+        description=f"set {lever_id} from {state.value} to {value}: {reason}",
+        element=spec.element,
+        lever=spec.name,
+        from_value=state.value,
+        to_value=value,
+        metric_name=judged_by.goal.metric_name,
+        goal_id=judged_by.goal.goal_id,
+        trigger=reason,
+        trigger_metric_id=f"{judged_by.element}/{judged_by.goal.metric_name}",
+        expected_improvement=spec.expected_improvement,
+        success_probability=spec.success_probability,
+        risk_level=spec.risk_level,
+        priority=spec.priority,
+        reversibility=spec.reversibility,
+        settle_seconds=spec.settle_seconds,
+        created_at=now,
+        locks=spec.locks,
+        module=spec.module,
+    )
+
+
+def _awaiting(executor: Executor, action_id: str) -> ActionRecord:
+    record = executor.book.get(action_id)
+    if record.state is not S.AWAITING_APPROVAL:
+        raise Conflict(f"{action_id} is {record.state.value}: it does not await approval")
+    return record
+
+
+async def _refuse_stale(executor: Executor, record: ActionRecord, now: float) -> None:
+    action = record.action
+    try:
+        value = await executor.levers.look(action.lever_id, now)
+    except LeverError as error:
+        raise Conflict(f"{action.lever_id} cannot be read, so that the plan cannot be checked: {error.message}") from error
+    if not executor.levers.states[action.lever_id].spec.same(value, action.from_value):
+        stale = f"the plan is stale: {action.lever_id} reads {value!r}, it was planned at {action.from_value!r}"
+        record = _awaiting(executor, action.action_id)
+        await executor.book.move(record, S.EXPIRED, stale, now)
+        raise Conflict(stale, remedy="it will be proposed anew if it is still needed")

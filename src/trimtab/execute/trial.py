@@ -1,0 +1,258 @@
+"""What becomes of an action next, decided from what is seen of it: pure, so that every verdict on a trial can be replayed.
+
+`next_step` is asked for each action under way, once a turn. It returns the state to enter and the sentence that says why, or None
+to stay. It does no I/O; `executor` looks, asks, journals and then acts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from trimtab.domain.actions import ActionRecord
+from trimtab.domain.actions import ActionState as S
+from trimtab.domain.goals import GoalState, GuardState
+from trimtab.domain.levers import LeverSpec, LeverValue, Reversibility
+from trimtab.domain.verdicts import Verdict, VerdictStatus
+
+PROBE_SECONDS = 10.0  # how long to look for an effect in doubt before turning back
+ROLLBACK_SECONDS = 15.0  # how long to try to restore before a person is paged; with probing, within 30 s of a restart
+IN_DOUBT_SECONDS = 6.0  # an unanswered request may still take effect this long after: one effect time-out and a second
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRules:
+    """The settings that a trial runs by; times in seconds, `min_effect` relative."""
+
+    min_effect: float = 0.05
+    cooldown: float = 300.0
+    verify_seconds: float | None = None  # how long to look for an effect after settling; None: from settling time and sampling
+    sample_seconds: float = 30.0
+    rollback_on_failure: bool = True
+
+    def deadline(self, record: ActionRecord) -> float:
+        """When an undecided trial ends: three settling times or twenty samples after settling, whichever is later."""
+        settle = record.action.settle_seconds
+        span = self.verify_seconds if self.verify_seconds is not None else max(3.0 * settle, 20.0 * self.sample_seconds)
+        return (record.executed_at or record.since) + settle + span
+
+    def watched_until(self, record: ActionRecord) -> float:
+        """Until when a kept change is watched: ten settling times or a cool-down after it was kept."""
+        return (record.ended_at or record.since) + max(10.0 * record.action.settle_seconds, self.cooldown)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is seen of an action at one moment. `value` is None, and `unreadable` says why, where the lever does not answer."""
+
+    now: float
+    spec: LeverSpec
+    value: LeverValue | None
+    unreadable: str | None = None
+    goal: GoalState | None = None
+    guards: tuple[GuardState, ...] = ()
+    goals_missed: Mapping[str, str] | None = None  # goal id → sentence, of the goals that are missed now
+    verdict: Verdict | None = None
+    recall: str | None = None  # why it is to be taken back: a person, or the agent stops
+    quiet: bool = True  # nothing else is under way on the same locks, and nothing is paused
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A state to enter, with why. `guard` names the guard that was breached; `interrupted` that no verdict is possible."""
+
+    to: S
+    reason: str
+    guard: str | None = None
+    interrupted: bool = False
+    acknowledged: bool | None = None
+
+
+def next_step(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
+    """The step that `record` takes now, None to stay where it is."""
+    step = _STEPS[record.state](record, seen, rules) if record.state in _STEPS else None
+    if step is None:
+        return None
+    if record.simulated and step.to not in (S.SETTLING, S.VERIFYING, S.PROBING):
+        return Step(S.SIMULATED, f"simulation: {record.description} would have been tried; nothing was set ({step.reason})")
+    return step
+
+
+def _probing(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
+    """An effect in doubt: look, never send again blind."""
+    if seen.value is None:
+        if seen.now - record.since < PROBE_SECONDS:
+            return None
+        return Step(S.ROLLING_BACK, f"{seen.unreadable}; turning back", interrupted=True)
+    if holds_ours(record, seen):
+        return _found_in_place(record, seen)
+    if not seen.spec.same(seen.value, record.snapshot):
+        return Step(S.YIELDED, _foreign(record, seen))
+    if seen.now < (record.executed_at or record.since) + IN_DOUBT_SECONDS and not record.acknowledged:
+        return None  # a slow target may still carry out what it was asked
+    if record.acknowledged:
+        return Step(S.YIELDED, f"{record.action.lever_id} is back at {seen.value!r} without us")
+    return Step(
+        S.FAILED, f"{record.error or 'no acknowledgement'}; {record.action.lever_id} still reads {seen.value!r}: nothing changed"
+    )
+
+
+def _found_in_place(record: ActionRecord, seen: Seen) -> Step:
+    if record.interrupted or seen.recall:
+        why = seen.recall or "the agent was interrupted, so that nothing proves this change"
+        return Step(S.ROLLING_BACK, why, interrupted=record.interrupted, acknowledged=True)
+    return Step(S.SETTLING, f"{record.action.lever_id} was found at {seen.value!r}", acknowledged=True)
+
+
+def _settling(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
+    ended = _called_off(record, seen, rules)
+    if ended:
+        return ended
+    settle = record.action.settle_seconds
+    if seen.now >= (record.executed_at or record.since) + settle:
+        return Step(S.VERIFYING, f"settled for {settle:g} s; measuring {record.action.metric_name}")
+    return None
+
+
+def _verifying(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
+    ended = _called_off(record, seen, rules)
+    if ended:
+        return ended
+    verdict, over = seen.verdict, seen.now >= rules.deadline(record)
+    if verdict is not None and verdict.status is VerdictStatus.WORSE:
+        return _turn_back(rules, verdict.reason)
+    doubt = _untrusted(seen)
+    if doubt:
+        return _turn_back(rules, f"{doubt}; no verdict by the deadline") if over else None
+    if verdict is not None and verdict.status is VerdictStatus.IMPROVED:
+        return _credited(record, seen, rules, verdict)
+    return _undecided(record, seen, rules, verdict, over)
+
+
+def _credited(record: ActionRecord, seen: Seen, rules: TrialRules, verdict: Verdict) -> Step:
+    spoiled = _spoiled(record, seen)
+    if spoiled:
+        return _turn_back(rules, f"{verdict.reason}; but {spoiled}")
+    if verdict.low is not None and verdict.low >= rules.min_effect:
+        return Step(S.KEPT, verdict.reason)
+    return Step(S.KEPT_ON_PROBATION, f"{verdict.reason}; not yet proven to be worth {rules.min_effect:.0%}")
+
+
+def _undecided(record: ActionRecord, seen: Seen, rules: TrialRules, verdict: Verdict | None, over: bool) -> Step | None:
+    why = verdict.reason if verdict is not None else "no verdict"
+    if verdict is not None and verdict.futile:
+        return _turn_back(rules, f"{why}: no effect worth having")
+    if not over:
+        return None
+    spoiled = _spoiled(record, seen)
+    if spoiled or seen.goal is None or not seen.goal.achieved:
+        return _turn_back(rules, f"{why}; {spoiled or 'the goal is still missed'} at the deadline")
+    return Step(S.KEPT_ON_PROBATION, f"{why}; the goal is met, so the change stays without credit until a calm time")
+
+
+def _on_probation(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
+    ended = _called_off(record, seen, rules)
+    if ended:
+        return ended
+    verdict = seen.verdict or record.verdict
+    credited = verdict is not None and verdict.status is VerdictStatus.IMPROVED
+    if credited and verdict is not None and verdict.low is not None and verdict.low >= rules.min_effect:
+        return Step(S.KEPT, verdict.reason)
+    if seen.now < rules.watched_until(record) or not seen.quiet or _untrusted(seen) or not rules.rollback_on_failure:
+        return None
+    if credited:
+        return Step(S.KEPT, "credited, and its guards held through the probation")
+    if seen.goal is not None and seen.goal.achieved:
+        return Step(S.ROLLING_BACK, "stepping back at a calm time: the change was never proven to help")
+    return None
+
+
+def _kept(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
+    if seen.recall:
+        return Step(S.ROLLING_BACK, seen.recall)
+    return _breach(record, seen, rules) if seen.now < rules.watched_until(record) else None
+
+
+def _called_off(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
+    """What ends a trial before its time: a person, a foreign hand, a breached guard."""
+    if seen.recall:
+        return Step(S.ROLLING_BACK, seen.recall, interrupted=record.verdict is None)
+    if seen.value is not None and not holds_ours(record, seen):
+        return Step(S.YIELDED, _foreign(record, seen))
+    return _breach(record, seen, rules)
+
+
+def _breach(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
+    """A guard that held before and is broken now, or that was broken and is clearly worse (by a fifth of its excess)."""
+    before = dict(record.guards_broken_before)
+    for state in seen.guards:
+        if not state.breached or state.value is None:
+            continue
+        known = state.guard.guard_id in before
+        if known and state.guard.excess(state.value) <= 1.2 * state.guard.excess(before[state.guard.guard_id]):
+            continue
+        step = _turn_back(rules, f"guard {state.guard.metric_name} breached: {state.value:.4g}")
+        return Step(step.to, step.reason, guard=state.guard.guard_id)
+    return None
+
+
+def _turn_back(rules: TrialRules, reason: str) -> Step:
+    if rules.rollback_on_failure:
+        return Step(S.ROLLING_BACK, reason)
+    return Step(S.KEPT_ON_PROBATION, f"{reason}; automatic rollback is switched off, a person decides")
+
+
+def _spoiled(record: ActionRecord, seen: Seen) -> str | None:
+    """What the change may have cost elsewhere: a guard outside of its limit, or a goal that was met before and is missed now."""
+    broken = next((state for state in seen.guards if state.breached), None)
+    if broken is not None:
+        return f"guard {broken.guard.metric_name} does not hold"
+    missed = seen.goals_missed or {}
+    return next((missed[goal_id] for goal_id in record.goals_met_before if goal_id in missed), None)
+
+
+def _untrusted(seen: Seen) -> str | None:
+    if seen.goal is None or not seen.goal.trust.ok:
+        return seen.goal.trust.reason if seen.goal is not None else "the goal's metric is not there"
+    return next((state.trust.reason for state in seen.guards if not state.trust.ok), None)
+
+
+def holds_ours(record: ActionRecord, seen: Seen) -> bool:
+    """Whether the lever holds the value that the action set."""
+    return seen.spec.same(seen.value, record.action.to_value)
+
+
+def _foreign(record: ActionRecord, seen: Seen) -> str:
+    read = f"{record.action.lever_id} reads {seen.value!r}"
+    return f"{read}, which is neither what we set nor what we found: another hand has it, we let go"
+
+
+def after_rollback(record: ActionRecord, seen: Seen) -> Step | None:
+    """How a rollback stands, from what the lever reads: done, out of our hands, failed, or (None) still to be set."""
+    if record.action.reversibility is Reversibility.IRREVERSIBLE:
+        return Step(S.ROLLBACK_FAILED, f"{record.reason}; the action is irreversible: a person has to decide")
+    if seen.value is not None and seen.spec.same(seen.value, record.snapshot):
+        if not record.acknowledged and seen.now < (record.executed_at or record.since) + IN_DOUBT_SECONDS:
+            return None  # what was asked may still take effect: then it has to be taken back
+        to = S.STEPPED_BACK if record.rollback_reason and record.rollback_reason.startswith("stepping back") else S.ROLLED_BACK
+        return Step(
+            to, f"{record.rollback_reason or record.reason}; {record.action.lever_id} is back at {seen.value!r}, read back"
+        )
+    if seen.value is not None and not holds_ours(record, seen):
+        return Step(S.YIELDED, _foreign(record, seen))
+    if seen.now - record.since > ROLLBACK_SECONDS:
+        stuck = seen.unreadable or f"{record.action.lever_id} still reads {seen.value!r}"
+        return Step(
+            S.ROLLBACK_FAILED, f"could not restore {record.action.lever_id} to {record.snapshot!r}: {stuck}; it is frozen"
+        )
+    return None
+
+
+_Rule = Callable[[ActionRecord, Seen, TrialRules], Step | None]
+_STEPS: Mapping[S, _Rule] = {
+    S.PROBING: _probing,
+    S.SETTLING: _settling,
+    S.VERIFYING: _verifying,
+    S.KEPT_ON_PROBATION: _on_probation,
+    S.KEPT: _kept,
+}

@@ -1,0 +1,131 @@
+"""The agent's desk: what people, the REST interface and the command line see of it and ask of it.
+
+Everything that is read here was put down by the last turn; everything that is asked becomes a journalled transition, and wakes
+the stage that carries it out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trimtab.domain.actions import ActionRecord, JournalRow, OptimizationAction, Plan
+from trimtab.domain.actions import ActionState as S
+from trimtab.domain.goals import GoalState
+from trimtab.domain.levers import LeverValue
+from trimtab.domain.metrics import Series, Trust
+from trimtab.execute import requests
+from trimtab.loop.parts import Parts
+from trimtab.loop.schedule import Schedule, Stage
+from trimtab.loop.status import status_of
+
+
+class Desk:
+    """The reading and asking half of an `AutonomousAgent`."""
+
+    schedule: Schedule
+    plan: Plan
+    started_at: float  # Unix seconds
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.clock, self.monitor, self.executor, self.evidence = parts.clock, parts.monitor, parts.executor, parts.evidence
+        self.book, self.levers, self.journal = parts.executor.book, parts.executor.levers, parts.executor.book.journal
+        self.trouble: str | None = None  # why nothing may be decided now: a store is lost
+        self._running = self._stopping = False
+
+    def get_status(self) -> dict[str, Any]:
+        """How the agent and its goals stand, in the fields of `GET /agent/status`."""
+        return status_of(self)
+
+    @property
+    def state(self) -> str:
+        """starting | running | hold | paused | stopping."""
+        if not self._running:
+            return "starting" if not self._stopping else "stopping"
+        if self.executor.paused:
+            return "paused"
+        return "hold" if self.holds else "running"
+
+    @property
+    def holds(self) -> tuple[str, ...]:
+        """Why nothing is decided about what: one sentence each."""
+        levers = (state.trust.reason for state in self.levers.states.values() if not state.trust.ok and state.read_at)
+        return (*((self.trouble,) if self.trouble else ()), *self.evidence.analysis.holds, *levers)
+
+    @property
+    def ready(self) -> tuple[bool, str]:
+        """Whether the agent is at work, and if not, why."""
+        if not self._running:
+            return False, "the agent is starting or has stopped"
+        return (True, "") if self.trouble is None else (False, self.trouble)
+
+    @property
+    def completed_actions(self) -> list[ActionRecord]:
+        """The actions that have ended, failed ones too, oldest first."""
+        return [record for record in self.book.records if record.state.terminal]
+
+    def get_recent_actions(self, count: int = 10) -> list[ActionRecord]:
+        """The latest actions, newest first."""
+        return list(reversed(self.book.records))[:count]
+
+    def goal_states(self) -> list[GoalState]:
+        """How the goals stood at the last analysis."""
+        return list(self.evidence.analysis.goals)
+
+    def series(self) -> list[tuple[Series, float | None, float | None, Trust]]:
+        """Every series with its latest sample (value, time) and whether it can be trusted."""
+        now = self.clock.now()
+        found = []
+        for series in self.monitor.series():
+            window = self.monitor.window(series.metric_id)
+            last = (float(window.v[-1]), float(window.t[-1])) if len(window.t) else (None, None)
+            found.append((series, *last, self.monitor.trust(series.metric_id, now)))
+        return found
+
+    def now(self) -> float:
+        """The agent's time, Unix seconds."""
+        return self.clock.now()
+
+    async def explain(self, action_id: str) -> tuple[ActionRecord, list[JournalRow]]:
+        """An action with every row that the journal has of it. Raises `NotFound`."""
+        record = await self.journal.get(action_id) or self.book.get(action_id)
+        return record, list(await self.journal.history(action_id))
+
+    async def approve(self, action_id: str, *, approved: bool = True, plan_hash: str | None = None, actor: str) -> ActionRecord:
+        """Approve or reject an action that awaits it. Raises `NotFound`, `Conflict`."""
+        answer = requests.approve if approved else requests.reject
+        record = await answer(self.executor, action_id, self.clock.now(), actor=actor, plan_hash=plan_hash)
+        self.schedule.wake(Stage.EXECUTE)
+        return record
+
+    async def rollback_action(self, action: ActionRecord | OptimizationAction | str, *, actor: str = "caller") -> ActionRecord:
+        """Take an action back: at once where it has not started, at the next turn where it has. Raises `NotFound`, `Conflict`."""
+        action_id = action if isinstance(action, str) else action.action_id
+        record = await requests.roll_back(self.executor, action_id, self.clock.now(), actor=actor)
+        self.schedule.wake(Stage.EXECUTE)
+        return record
+
+    rollback = rollback_action
+
+    async def pause(self, actor: str) -> None:
+        """Start nothing new from this moment on; what is under way is finished or undone. Survives a restart."""
+        self.executor.paused = True
+        await self.book.note("paused", f"paused by {actor}", self.clock.now(), actor=actor)
+
+    async def resume(self, actor: str) -> None:
+        """Start again."""
+        await self.book.note("resumed", f"resumed by {actor}", self.clock.now(), actor=actor)
+        self.executor.paused = False
+        self.schedule.wake(Stage.PLAN)
+
+    async def submit(self, lever_id: str, value: LeverValue, *, reason: str, actor: str) -> ActionRecord:
+        """Try a change that a person asks for, like any other: journalled, guarded, judged, and undone unless it proves itself.
+
+        Raises `NotFound` for an unknown lever, `Conflict` where the value is not allowed or there is no goal to judge it by.
+        """
+        now = self.clock.now()
+        action = requests.requested_action(self.executor, self.goal_states(), lever_id, value, reason, now)
+        record = await self.book.propose(action, None, now, actor=actor, simulated=self.parts.simulated, requested=True)
+        record = await self.book.move(record, S.SCHEDULED, f"asked for by {actor}: {reason}", now, actor=actor, approved_by=actor)
+        self.schedule.wake(Stage.EXECUTE)
+        return record
