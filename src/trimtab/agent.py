@@ -219,7 +219,7 @@ class AutonomousAgent(Desk):
     def situation(self, now: float) -> Situation:
         """All that planning may look at now."""
         return Situation(now, self.evidence.analysis, dict(self.levers.states), self.book.records, self.executor.paused,
-                         self.evidence.sample_counts(), self.trouble)  # fmt: skip
+                         self.evidence.baseline_counts(self.book.records), self.trouble)  # fmt: skip
 
     def next_due(self) -> float:
         """When the loop has to turn again."""

@@ -69,9 +69,16 @@ class Executor:
     def due(self, now: float) -> tuple[ActionRecord, ...]:
         """Every action that something may become of now."""
         live = (S.SCHEDULED, S.APPLYING, S.PROBING, S.SETTLING, S.VERIFYING, S.ROLLING_BACK, S.KEPT_ON_PROBATION)
-        watched = (r for r in self.book.in_state(S.KEPT) if now < self._rules.watched_until(r) or r.action_id in self._recalls)
+        watched = (r for r in self.book.in_state(S.KEPT) if self._watched(r, now) or r.action_id in self._recalls)
         retried = (r for r in self.book.in_state(S.ROLLBACK_FAILED) if r.action_id in self._recalls)
         return (*self.book.in_state(*live), *watched, *retried)
+
+    def _watched(self, record: ActionRecord, now: float) -> bool:
+        """Whether a kept change would be the suspect if a guard broke now: recent, and nothing was done to its locks since."""
+        if now >= self._rules.watched_until(record):
+            return False
+        kin = (other for other in self.book.records if other.action.locks & record.action.locks and other.executed_at is not None)
+        return max(kin, key=lambda other: other.executed_at or 0.0).action_id == record.action_id
 
     async def advance(self, action_id: str) -> None:
         """Take one action as far as it goes now."""

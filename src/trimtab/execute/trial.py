@@ -184,7 +184,8 @@ def _called_off(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | N
 
 def _breach(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
     """A guard that held before and is broken now, or that was broken and is clearly worse (by a fifth of its excess)."""
-    before = dict(record.guards_broken_before)
+    standing = record.state in (S.KEPT, S.KEPT_ON_PROBATION)  # all guards held when it was kept
+    before = {} if standing else dict(record.guards_broken_before)
     for state in seen.guards:
         if not state.breached or state.value is None:
             continue

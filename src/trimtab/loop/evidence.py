@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from trimtab.domain.actions import ActionRecord
 from trimtab.domain.goals import Analysis, GoalState, GuardState
 from trimtab.domain.words import format_number
 from trimtab.monitor import Monitor
@@ -54,6 +55,26 @@ class LastAnalysis:
         found = self._monitor.aggregate(goal.metric_name, element, goal.where, goal.aggregate, self.now, EVERYTHING)
         return found.t, found.v
 
-    def sample_counts(self) -> Mapping[str, int]:
-        """Goal id → how many samples there are."""
-        return {state.goal.goal_id: int(self.samples(state.goal.goal_id)[0].size) for state in self.analysis.goals}
+    def baseline_counts(self, records: Sequence[ActionRecord]) -> Mapping[str, int]:
+        """Goal id → how many samples show the present level: none from before the last change, or undoing, has settled.
+
+        Without this the recovery from one trial's harm would be credited to the next trial.
+        """
+        counts = {}
+        for state in self.analysis.goals:
+            t, _ = self.samples(state.goal.goal_id)
+            counts[state.goal.goal_id] = int(np.count_nonzero(t >= settled_since(records, state.element)))
+        return counts
+
+
+def settled_since(records: Sequence[ActionRecord], element: str) -> float:
+    """Since when `element` has been left alone long enough to settle, Unix seconds; 0.0 where no action ever touched it."""
+    touched = [record for record in records if element in record.action.locks and record.executed_at is not None]
+    return max((_settled(record) for record in touched), default=0.0)
+
+
+def _settled(record: ActionRecord) -> float:
+    futile = record.verdict is not None and record.verdict.futile and record.guard_breached is None
+    if record.rollback_reason is None or record.ended_at is None:
+        return (record.executed_at or 0.0) + record.action.settle_seconds
+    return 0.0 if futile else record.ended_at + record.action.settle_seconds  # a change without effect leaves none when undone
