@@ -1,0 +1,1 @@
+"""Helper programs of the benchmarks: services that the agent is let loose on, and an agent that can be made to die."""

@@ -1,0 +1,73 @@
+"""The second stage of the loop: from readings to what is off. Called once a turn; all that it remembers is which symptoms last.
+
+Nothing here rests on a sample that the monitor does not trust: where the data are bad there is a hold sentence, and no symptom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from trimtab.analyze.anomalies import AnomalyWatch
+from trimtab.analyze.goals import GoalWatch
+from trimtab.analyze.guards import GuardWatch
+from trimtab.analyze.holds import hold, silent_series
+from trimtab.analyze.limits import LimitWatch
+from trimtab.analyze.view import MonitorView
+from trimtab.domain.goals import Analysis, Goal, GoalState, Guard, GuardState, Symptom
+from trimtab.domain.metrics import DEFAULT_THRESHOLDS, MetricType, Threshold
+
+DEFAULT_SETTLE_SECONDS = 20.0
+
+
+class Analyzer:
+    """Goals, guards, thresholds and detectors over one monitor.
+
+    `guards_by_element` maps an element to the guards of its levers; the key "" holds those of no element in particular.
+    `deadband` is relative: a goal missed by less is not worth a change. `threshold_stddev` sets how far from the learned
+    behaviour an anomaly lies, see `StreamDetector`.
+    """
+
+    def __init__(
+        self,
+        goals: Sequence[Goal],
+        guards_by_element: Mapping[str, Sequence[Guard]] | None = None,
+        thresholds: Mapping[MetricType, Threshold] | None = None,
+        *,
+        deadband: float = 0.05,
+        threshold_stddev: float = 2.5,
+        default_settle_seconds: float = DEFAULT_SETTLE_SECONDS,
+    ) -> None:
+        limits = DEFAULT_THRESHOLDS if thresholds is None else thresholds
+        guards = [(element, guard) for element, several in (guards_by_element or {}).items() for guard in several]
+        self._default_settle = default_settle_seconds
+        self._goals = [GoalWatch(goal, limits, deadband) for goal in goals]
+        self._guards = [GuardWatch(guard, element) for element, guard in guards]
+        self._limits = LimitWatch(limits)
+        named = {goal.metric_name for goal in goals} | {guard.metric_name for _, guard in guards}
+        self._named = frozenset(named)
+        self._anomalies = AnomalyWatch(threshold_stddev, first=self._named)
+
+    def analyze(self, view: MonitorView, now: float, settle_by_element: Mapping[str, float] | None = None) -> Analysis:
+        """How everything stands at `now`. `settle_by_element`: the longest settling time of each element's levers, in seconds."""
+        goals, missed = self._look_at_goals(view, now, settle_by_element or {})
+        guards, breached = self._look_at_guards(view, now)
+        passed, incomparable = self._limits.look(view, now)
+        unusual = self._anomalies.look(view, now)
+        holds = self._say_holds(goals, guards, incomparable, silent_series(view, now, self._named))
+        return Analysis(now, tuple(goals), tuple(guards), (*breached, *missed, *passed, *unusual), holds)
+
+    def _look_at_goals(self, view: MonitorView, now: float, settle: Mapping[str, float]) -> tuple[list[GoalState], list[Symptom]]:
+        looks = [watch.look(view, now, settle, self._default_settle) for watch in self._goals]
+        return [state for state, _ in looks], [symptom for _, symptom in looks if symptom is not None]
+
+    def _look_at_guards(self, view: MonitorView, now: float) -> tuple[list[GuardState], list[Symptom]]:
+        looks = [watch.look(view, now) for watch in self._guards]
+        return [state for state, _ in looks], [symptom for _, symptom in looks if symptom is not None]
+
+    @staticmethod
+    def _say_holds(
+        goals: Sequence[GoalState], guards: Sequence[GuardState], incomparable: Sequence[str], silent: Sequence[str]
+    ) -> tuple[str, ...]:
+        said = [hold(state.goal.metric_name, state.trust.reason) for state in goals if not state.trust.ok]
+        said += [hold(state.guard.metric_name, state.trust.reason) for state in guards if not state.trust.ok]
+        return tuple(dict.fromkeys([*said, *incomparable, *silent]))

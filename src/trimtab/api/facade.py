@@ -1,0 +1,101 @@
+"""What the REST interface needs of the agent and of the tokens. The agent satisfies `AgentFacade`; tests bring a small fake.
+
+Everything here is called on the event loop that the agent runs in, never from a thread: what is not `async` sees one state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from trimtab.domain.actions import ActionRecord, JournalRow, Plan
+from trimtab.domain.goals import GoalState
+from trimtab.domain.metrics import Series, Trust
+
+SeriesRow = tuple[Series, float | None, float | None, Trust]  # series, latest value, its Unix seconds, health
+
+
+class AgentFacade(Protocol):
+    """The running agent, as seen from outside. Reads change nothing; requests name their actor."""
+
+    @property
+    def state(self) -> str:
+        """Starting, running, paused, stopping, …"""
+        ...
+
+    @property
+    def started_at(self) -> float:
+        """Unix seconds."""
+        ...
+
+    @property
+    def plan(self) -> Plan:
+        """What the last planning came to."""
+        ...
+
+    @property
+    def ready(self) -> tuple[bool, str]:
+        """Whether the loop is turning on usable data and stores, with the sentence that says why not."""
+        ...
+
+    def now(self) -> float:
+        """The agent's clock, Unix seconds."""
+        ...
+
+    def get_status(self) -> Mapping[str, Any]:
+        """The fields of `models.StatusOut`; more may follow."""
+        ...
+
+    def get_recent_actions(self, count: int) -> Sequence[ActionRecord]:
+        """The latest `count` actions, newest first."""
+        ...
+
+    def goal_states(self) -> Sequence[GoalState]:
+        """Each goal as it stands."""
+        ...
+
+    def series(self) -> Sequence[SeriesRow]:
+        """Each series that is read, with its latest value."""
+        ...
+
+    async def explain(self, action_id: str) -> tuple[ActionRecord, Sequence[JournalRow]]:
+        """An action and its journal rows, in order. Raises `NotFound`."""
+        ...
+
+    async def approve(self, action_id: str, *, approved: bool, plan_hash: str | None, actor: str) -> ActionRecord:
+        """Approve or reject. Raises `NotFound`; `Conflict` where it does not wait for approval or the plan is another by now."""
+        ...
+
+    async def rollback(self, action_id: str, *, actor: str) -> ActionRecord:
+        """Take a change back. Raises `NotFound`; `Conflict` where nothing is there to take back."""
+        ...
+
+    async def pause(self, actor: str) -> None:
+        """Start nothing new; pausing twice is pausing once."""
+        ...
+
+    async def resume(self, actor: str) -> None:
+        """Go on."""
+        ...
+
+
+class Principal(Protocol):
+    """Whom a token belongs to."""
+
+    @property
+    def name(self) -> str:
+        """Recorded as the actor."""
+        ...
+
+    @property
+    def role(self) -> str:
+        """`viewer` (reads), `operator` (reads and acts) or `admin`; any other word may do nothing."""
+        ...
+
+
+class TokenChecker(Protocol):
+    """Knows the tokens. Where none exist, pass None in its place: then only loopback is served, and without a token."""
+
+    def check(self, token: str) -> Principal | None:
+        """Whose token this is; None where it is unknown or expired. Compares in constant time."""
+        ...

@@ -1,0 +1,245 @@
+"""The shapes that leave the agent, as the OpenAPI document shows them. `views` fills them; requests are in `requests`.
+
+Times are RFC 3339 in UTC with a Z. A number that is not finite leaves as null. Fields are only ever added.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from trimtab.domain.actions import ActionState, ActionStatus, Choice
+from trimtab.domain.direction import Direction
+from trimtab.domain.levers import ActionPriority, LeverValue, Reversibility
+from trimtab.domain.metrics import Health, MetricType
+from trimtab.domain.verdicts import VerdictStatus
+
+Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-03-01T09:30:00.000Z"])]
+ActionId = Annotated[str, Field(description="The action's id.", examples=["workers_increase_1699200000"])]
+PlanHash = Annotated[str, Field(description="What an approval is bound to.", examples=["9f2c41d07be3a856"])]
+
+
+class StatusGoal(BaseModel):
+    """A goal in short."""
+
+    model_config = ConfigDict(extra="allow")
+    metric: str = Field(examples=["checkout_p95_seconds"])
+    target: float | None = Field(examples=[0.2])
+    current: float | None = Field(description="Mean over the goal's window; null while it cannot be trusted.", examples=[0.18])
+    achieved: bool | None = Field(description="null while the data cannot be trusted.", examples=[True])
+    hold: str | None = Field(None, description="Why nothing rests on this goal right now.", examples=[None])
+
+
+class StatusStats(BaseModel):
+    """What has come of the actions so far."""
+
+    model_config = ConfigDict(extra="allow")
+    total_actions: int = Field(examples=[7])
+    successful_actions: int = Field(description="Credited by a verdict and still standing.", examples=[4])
+    failed_actions: int = Field(description="Failed or taken back.", examples=[1])
+    total_improvement: float | None = Field(description="Sum of the verified relative effects.", examples=[0.83])
+
+
+class StatusOut(BaseModel):
+    """How the agent stands. Further fields may follow."""
+
+    model_config = ConfigDict(extra="allow")
+    state: str = Field(examples=["running"])
+    uptime_seconds: float | None = Field(examples=[3600.0])
+    pending_actions: int = Field(description="Proposed, awaiting approval or scheduled.", examples=[1])
+    active_actions: int = Field(description="Under way.", examples=[1])
+    completed_actions: int = Field(examples=[5])
+    goals: list[StatusGoal]
+    stats: StatusStats
+    holds: list[str] = Field(
+        [], description="One sentence for each reason not to act.", examples=[["checkout_p95_seconds: stale"]]
+    )
+    paused: bool = Field(False, description="Whether nothing new starts.", examples=[False])
+
+
+class ResultOut(BaseModel):
+    """What an action came to."""
+
+    success: bool | None = Field(description="null where nothing was tried or proven.", examples=[True])
+    actual_improvement: float | None = Field(description="Verified relative effect; positive is better.", examples=[0.31])
+
+
+class ActionOut(BaseModel):
+    """An action with where it stands."""
+
+    action_id: ActionId
+    type: str = Field(examples=["workers_increase"])
+    module: str = Field(examples=["performance"])
+    description: str = Field(examples=["Raise checkout/workers from 2 to 4"])
+    status: ActionStatus
+    state: ActionState = Field(description="The precise state; `status` is its coarse word.")
+    since: Timestamp | None = Field(description="When it entered the state.")
+    reason: str = Field(description="The sentence that says why it is there.")
+    actor: str = Field(description="Who caused the last transition.", examples=["trimtab", "alice", "local 127.0.0.1"])
+    created_at: Timestamp | None
+    executed_at: Timestamp | None = Field(description="When its effect was first intended, durably.")
+    ended_at: Timestamp | None
+    expires_at: Timestamp | None = Field(description="Until when it may be approved.")
+    approved_by: str | None
+    parameters: dict[str, LeverValue] = Field(examples=[{"lever": "checkout/workers", "from": 2, "to": 4}])
+    goal_id: str = Field(examples=["goal:checkout:checkout_p95_seconds"])
+    metric_name: str = Field(examples=["checkout_p95_seconds"])
+    trigger: str = Field(description="The symptom in words.")
+    trigger_metric_id: str
+    expected_improvement: float | None = Field(examples=[0.1])
+    risk_level: float | None = Field(examples=[0.3])
+    priority: ActionPriority
+    reversibility: Reversibility
+    plan_hash: PlanHash
+    simulated: bool = Field(description="Whether nothing was really set.")
+    result: ResultOut
+    error: str | None
+
+
+class DecisionOut(BaseModel):
+    """What was decided of a proposal, and the numbers that the decision rests on."""
+
+    choice: Choice
+    reason: str
+    expected_value: float | None = Field(description="Expected improvement times the probability of success.", examples=[0.08])
+    score: float | None = Field(
+        description="Expected value less the risk, weighted with the probability of harm.", examples=[0.05]
+    )
+    p_success: float | None = Field(examples=[0.7])
+    p_harm: float | None = Field(examples=[0.1])
+    exploratory: bool = Field(description="Decided on priors: nothing is verified yet.")
+
+
+class VerdictOut(BaseModel):
+    """The effect against what would have happened without the action; relative, positive is better."""
+
+    status: VerdictStatus
+    effect: float | None = Field(examples=[0.31])
+    low: float | None = Field(examples=[0.22])
+    high: float | None = Field(examples=[0.39])
+    method: str
+    reason: str
+    n_before: int
+    n_after: int
+
+
+class TransitionOut(BaseModel):
+    """One row of the journal about an action."""
+
+    seq: int
+    at: Timestamp | None
+    kind: str = Field(examples=["transition"])
+    from_state: ActionState | None
+    to_state: ActionState | None
+    actor: str
+    reason: str
+    data: dict[str, JsonValue]
+    hash: str = Field(description="Of this row and the one before it.")
+
+
+class ActionDetailOut(ActionOut):
+    """An action with the whole of its life."""
+
+    explanation: str = Field(description="The story in sentences: what was off, what was decided, what came of it.")
+    decision: DecisionOut | None
+    verdict: VerdictOut | None
+    snapshot: LeverValue | None = Field(description="The value to restore.")
+    guard_breached: str | None
+    rollback_reason: str | None
+    belief_before: dict[str, float | None]
+    belief_after: dict[str, float | None]
+    transitions: list[TransitionOut]
+
+
+class GoalOut(BaseModel):
+    """A goal and how it stands."""
+
+    goal_id: str = Field(examples=["goal:checkout:checkout_p95_seconds"])
+    metric_name: str = Field(examples=["checkout_p95_seconds"])
+    element: str = Field(examples=["checkout"])
+    target_value: float | None = Field(examples=[0.2])
+    current_value: float | None = Field(description="Mean over the goal's window; null where there is none.", examples=[0.26])
+    direction: Direction
+    weight: float | None = Field(examples=[1.0])
+    achieved: bool | None = Field(description="null while the data cannot be trusted.", examples=[False])
+    progress: float = Field(ge=0.0, le=1.0, examples=[0.77])
+    hold: str | None = Field(description="Why nothing rests on this goal right now; null where all is well.", examples=[None])
+
+
+class ProposalOut(DecisionOut):
+    """A proposal with its decision."""
+
+    action_id: ActionId
+    type: str = Field(examples=["workers_increase"])
+    description: str
+    lever: str = Field(examples=["checkout/workers"])
+    from_value: LeverValue = Field(examples=[2])
+    to_value: LeverValue = Field(examples=[4])
+    goal_id: str
+    priority: ActionPriority
+    risk_level: float | None
+    plan_hash: PlanHash
+
+
+class PlanOut(BaseModel):
+    """What the last planning came to."""
+
+    at: Timestamp | None
+    sentence: str = Field(examples=["No action: every goal is met."])
+    changes: list[ProposalOut] = Field(description="What would be carried out, or put before a person.")
+    decisions: list[ProposalOut] = Field(description="Every proposal, those decided against among them.")
+
+
+class SeriesOut(BaseModel):
+    """A series with its latest value."""
+
+    metric_id: str = Field(examples=['checkout/p95_seconds{route="/pay"}'])
+    metric_name: str = Field(examples=["p95_seconds"])
+    element: str
+    labels: dict[str, str]
+    metric_type: MetricType
+    unit: str = Field(examples=["seconds"])
+    source: str
+    value: float | None
+    timestamp: Timestamp | None
+    health: Health
+    reason: str = Field(description="Why it is not trusted; empty where it is.")
+
+
+class StateOut(BaseModel):
+    """The agent's state after a request."""
+
+    state: str = Field(examples=["paused"])
+    actor: str = Field(description="Who asked.", examples=["alice"])
+
+
+class AliveOut(BaseModel):
+    """The process answers."""
+
+    status: str = Field(examples=["alive"])
+
+
+class ReadyOut(BaseModel):
+    """The loop turns."""
+
+    ready: bool = Field(examples=[True])
+    reason: str
+
+
+class FieldProblem(BaseModel):
+    """One mistake in a request."""
+
+    where: str = Field(examples=["body.approved"])
+    message: str = Field(examples=["Input should be a valid boolean"])
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457): what happened, and what to do."""
+
+    type: str = Field(json_schema_extra={"format": "uri"}, examples=["urn:trimtab:problem:conflict"])
+    title: str = Field(examples=["The request does not fit the state that it meets"])
+    status: int = Field(ge=400, le=599, examples=[409])
+    detail: str
+    instance: str = Field(json_schema_extra={"format": "uri-reference"}, examples=["/agent/action/approve"])
+    errors: list[FieldProblem] = Field(default=[], description="Each mistake, where the request had several.")

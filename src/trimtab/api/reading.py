@@ -1,0 +1,88 @@
+"""The routes that tell: GET, each a view of the agent's present state, changing nothing.
+
+All are coroutines on purpose: a plain function would run in a thread, beside a turn of the loop instead of between two.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import FastAPI, Path, Query
+from fastapi.responses import PlainTextResponse
+from starlette.requests import Request
+from starlette.responses import Response
+
+from trimtab.api import exposition, views
+from trimtab.api.facade import AgentFacade
+from trimtab.api.models import ActionDetailOut, ActionOut, AliveOut, GoalOut, PlanOut, ReadyOut, SeriesOut, StatusOut
+from trimtab.api.problems import problem
+
+Count = Annotated[int, Query(ge=1, le=1000, description="How many, newest first.")]
+ActionIdPath = Annotated[str, Path(min_length=1, max_length=200, description="The action's id.")]
+NO_SUCH_ACTION = "No action has this id."
+STORE_DOWN = "The store cannot be used right now."
+
+
+class Reading:
+    """The endpoints; `add_to` lists their paths."""
+
+    def __init__(self, agent: AgentFacade, version: str) -> None:
+        self._agent, self._version = agent, version
+
+    def add_to(self, app: FastAPI) -> None:
+        """Register every route that reads."""
+        app.get("/agent/status", tags=["agent"])(self.get_status)
+        app.get("/agent/goals", tags=["agent"])(self.get_goals)
+        app.get("/agent/plan", tags=["agent"])(self.get_plan)
+        app.get("/agent/series", tags=["agent"])(self.get_series)
+        app.get("/agent/actions/recent", tags=["actions"])(self.get_recent_actions)
+        app.get(
+            "/agent/actions/{action_id}",
+            tags=["actions"],
+            responses={404: {"description": NO_SUCH_ACTION}, 503: {"description": STORE_DOWN}},
+        )(self.get_action)
+        app.get("/metrics", tags=["probes"], response_class=PlainTextResponse)(self.get_metrics)
+        app.get("/healthz", tags=["probes"])(self.get_health)
+        app.get(
+            "/readyz",
+            tags=["probes"],
+            response_model=ReadyOut,
+            responses={503: {"description": "Not ready; `detail` says why."}},
+        )(self.get_readiness)
+
+    async def get_status(self) -> StatusOut:
+        """How the agent stands: its state, counts, goals, and each reason not to act."""
+        return views.status(self._agent.get_status())
+
+    async def get_recent_actions(self, count: Count = 10) -> list[ActionOut]:
+        """The latest actions, newest first."""
+        return [views.action(record) for record in self._agent.get_recent_actions(count)]
+
+    async def get_action(self, action_id: ActionIdPath) -> ActionDetailOut:
+        """One action with its transitions, the numbers behind its decision, its verdict, and what was learned of it."""
+        return views.action_detail(*await self._agent.explain(action_id))
+
+    async def get_goals(self) -> list[GoalOut]:
+        """Each goal and how it stands."""
+        return [views.goal(state) for state in self._agent.goal_states()]
+
+    async def get_plan(self) -> PlanOut:
+        """What the last planning came to: every proposal with the decision about it and the reason."""
+        return views.plan(self._agent.plan)
+
+    async def get_series(self) -> list[SeriesOut]:
+        """Each series that is read, with its latest value and whether it is trusted."""
+        return [views.series(row) for row in self._agent.series()]
+
+    async def get_metrics(self) -> Response:
+        """The agent in the Prometheus text format."""
+        return Response(exposition.expose(self._agent, self._version), headers={"Content-Type": exposition.CONTENT_TYPE})
+
+    async def get_health(self) -> AliveOut:
+        """Whether the process answers. Needs no token."""
+        return AliveOut(status="alive")
+
+    async def get_readiness(self, request: Request) -> Response | ReadyOut:
+        """Whether the loop turns on usable data and stores. Needs no token."""
+        ready, reason = self._agent.ready
+        return ReadyOut(ready=True, reason=reason) if ready else problem(503, reason, request.scope)

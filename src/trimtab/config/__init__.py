@@ -1,0 +1,12 @@
+"""The configuration: one YAML file, the environment on top, every mistake reported at once with its line.
+
+Reads: `trimtab.yaml`, files named by `${file:…}`, and the environment that it is handed. Produces: `Settings`, frozen.
+May import: domain, pydantic, ruamel.yaml (only while a file is read). Never: the network, a clock, `os.environ`, another room.
+"""
+
+from trimtab.config.loader import load
+from trimtab.config.parts import Part
+from trimtab.config.schema import json_schema
+from trimtab.config.settings import LeverOptions, SensorOptions, Settings, locks_of
+
+__all__ = ["LeverOptions", "Part", "SensorOptions", "Settings", "json_schema", "load", "locks_of"]

@@ -1,0 +1,190 @@
+"""What every sensor and lever may say in the YAML. Each system adds its own keys by subclassing.
+
+`load` is told which model belongs to which `type:`; where it is told nothing, any type passes with any further keys.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, SerializeAsAny, ValidationInfo, WrapValidator, field_validator
+from pydantic_core import PydanticCustomError
+
+from trimtab.config.parts import Context, Duration, Finite, Fraction, MetricName, Name, Part, Period, plain, rule
+from trimtab.domain.levers import ActionPriority, Autonomy, LeverKind, LeverSpec, Mode, Reversibility
+
+
+class SensorOptions(Part):
+    """Keys that every sensor has. Subclass it with the keys of one system.
+
+    >>> SensorOptions(type="prometheus", interval_seconds=5).interval_seconds
+    5.0
+    """
+
+    type: Annotated[str, Field(min_length=1)]
+    name: Name | None = None
+    interval_seconds: Period | None = None  # None: monitoring.interval_seconds
+
+    @field_validator("type")
+    @classmethod
+    def _known(cls, value: str, info: ValidationInfo) -> str:
+        return _known_type(value, "sensor", Context.of(info.context).sensors)
+
+
+class LeverOptions(Part):
+    """Keys that every lever has. Subclass it with the keys of one system, and turn it into a domain value by `spec`.
+
+    Rules look at fields declared above theirs, so the order of the fields matters.
+    """
+
+    type: Annotated[str, Field(min_length=1)]
+    name: Name
+    kind: LeverKind = LeverKind.INTEGER
+    bounds: Annotated[tuple[Finite, Finite] | None, Field(validate_default=True)] = None  # inclusive
+    step: Annotated[float, Field(gt=0, allow_inf_nan=False, validate_default=True)] = 1.0  # smallest step
+    choices: Annotated[tuple[str, ...], Field(validate_default=True)] = ()
+    mode: Mode = Mode.TUNED
+    reversibility: Reversibility = Reversibility.REVERSIBLE
+    autonomy: Autonomy | None = None  # None: act where safety.enable_automatic_actions is true, else ask
+    risk_level: Fraction = 0.3
+    priority: ActionPriority = ActionPriority.MEDIUM
+    expected_improvement: Fraction = 0.1  # prior
+    success_probability: Fraction = 0.5  # prior
+    settle_seconds: Duration = 20.0
+    moves: dict[MetricName, Literal["up", "down", "unknown"]] = Field(default_factory=dict)  # when the lever is raised
+    module: Literal["performance", "model", "pipeline", "infrastructure"] = "performance"
+    locks: tuple[Name, ...] = ()
+
+    @field_validator("type")
+    @classmethod
+    def _known(cls, value: str, info: ValidationInfo) -> str:
+        return _known_type(value, "lever", Context.of(info.context).levers)
+
+    @field_validator("bounds")
+    @classmethod
+    def _bounds(cls, value: tuple[float, float] | None, info: ValidationInfo) -> tuple[float, float] | None:
+        kind = info.data.get("kind")
+        if value is None:
+            if kind in (LeverKind.INTEGER, LeverKind.FLOAT):
+                raise rule(
+                    f"a lever of kind {kind} needs bounds", "give the lowest and highest value allowed, e.g. bounds: [1, 16]"
+                )
+            return None
+        if kind in (LeverKind.CHOICE, LeverKind.BOOLEAN):
+            raise rule(f"a lever of kind {kind} has no bounds", "remove them, or make the kind integer or float")
+        low, high = value
+        if low >= high:
+            raise rule(f"the low bound {plain(low)} is not below the high bound {plain(high)}", "write them as [low, high]")
+        if kind is LeverKind.INTEGER and not (low.is_integer() and high.is_integer()):
+            raise rule(
+                f"an integer lever needs whole bounds, got [{plain(low)}, {plain(high)}]", "round them, or make the kind float"
+            )
+        return value
+
+    @field_validator("step")
+    @classmethod
+    def _step(cls, value: float, info: ValidationInfo) -> float:
+        kind, bounds = info.data.get("kind"), info.data.get("bounds")
+        if kind is LeverKind.INTEGER and not value.is_integer():
+            raise rule(f"an integer lever needs a whole step, got {plain(value)}", "round it, or make the kind float")
+        if bounds is not None and value > bounds[1] - bounds[0]:
+            raise rule(
+                f"the step {plain(value)} is larger than the range {plain(bounds[1] - bounds[0])} between the bounds",
+                "give a smaller step (it is 1 where none is given)",
+            )
+        return value
+
+    @field_validator("choices")
+    @classmethod
+    def _choices(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        kind = info.data.get("kind")
+        if kind is LeverKind.CHOICE and len(set(value)) < 2:
+            raise rule("a lever of kind choice needs at least two different choices", "e.g. choices: [small, large]")
+        if len(set(value)) < len(value):
+            raise rule("a choice is there twice", "name each choice once")
+        if value and kind is not None and kind is not LeverKind.CHOICE:
+            raise rule(f"a lever of kind {kind} has no choices", "remove them, or make the kind choice")
+        return value
+
+    @field_validator("mode")
+    @classmethod
+    def _mode(cls, value: Mode) -> Mode:
+        if value is Mode.REGULATED:
+            raise rule("mode regulated is not supported yet in this version", "use tuned")
+        return value
+
+    def spec(self, element: str, locks: frozenset[str], enable_automatic_actions: bool) -> LeverSpec:
+        """The lever as the rest of trimtab knows it.
+
+        `locks` are the elements it is tied to (see `locks_of`). `enable_automatic_actions` is a ceiling: where it is false
+        even a lever with `autonomy: act` asks.
+
+        >>> options = LeverOptions(type="http", name="workers", bounds=(1, 16), locks=("pool",))
+        >>> sorted(options.spec("shop", frozenset({"shop", "db"}), True).locks)
+        ['db', 'lock:pool', 'shop']
+        """
+        autonomy = self.autonomy or Autonomy.ACT
+        if autonomy is Autonomy.ACT and not enable_automatic_actions:
+            autonomy = Autonomy.ASK
+        return LeverSpec(
+            name=self.name,
+            element=element,
+            kind=self.kind,
+            bounds=self.bounds,
+            step=self.step,
+            choices=self.choices,
+            mode=self.mode,
+            reversibility=self.reversibility,
+            autonomy=autonomy,
+            risk_level=self.risk_level,
+            priority=self.priority,
+            expected_improvement=self.expected_improvement,
+            success_probability=self.success_probability,
+            settle_seconds=self.settle_seconds,
+            moves=tuple(sorted(self.moves.items())),
+            module=self.module,
+            locks=locks | {element} | {f"lock:{name}" for name in self.locks},
+        )
+
+
+class OpenSensor(SensorOptions):
+    """A sensor of a type whose keys are not known here."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class OpenLever(LeverOptions):
+    """A lever of a type whose keys are not known here."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+def _known_type(value: str, noun: str, known: Any) -> str:
+    if known and value not in known:
+        raise PydanticCustomError("unknown_type", "{noun}", {"noun": noun, "known": sorted(known)})
+    return value
+
+
+def _pick(value: Any, model: type[Part], info: ValidationInfo) -> Any:
+    if isinstance(value, Part):
+        return value
+    if info.mode == "json":  # strict, as the rest of the file: "5" is no number
+        return model.model_validate_json(json.dumps(value), strict=True, context=info.context)
+    return model.model_validate(value, context=info.context)
+
+
+def _sensor(value: Any, handler: Any, info: ValidationInfo) -> Any:
+    kind = value.get("type") if isinstance(value, dict) else None
+    known = Context.of(info.context).sensors
+    return _pick(value, known[kind] if isinstance(kind, str) and kind in known else OpenSensor, info)
+
+
+def _lever(value: Any, handler: Any, info: ValidationInfo) -> Any:
+    kind = value.get("type") if isinstance(value, dict) else None
+    known = Context.of(info.context).levers
+    return _pick(value, known[kind] if isinstance(kind, str) and kind in known else OpenLever, info)
+
+
+AnySensor = Annotated[SerializeAsAny[SensorOptions], WrapValidator(_sensor)]
+AnyLever = Annotated[SerializeAsAny[LeverOptions], WrapValidator(_lever)]

@@ -1,0 +1,294 @@
+"""The first stage of the loop: which sensors to read now, and what to believe of what they said.
+
+The agent asks `due`, runs the reads as tasks of its own, and `post`s what each came to. Everything happens on the agent's one
+thread, and no clock is read here: the same posts always leave the same windows and the same trust.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from trimtab.domain.errors import NotFound
+from trimtab.domain.metrics import Health, Reading, Series, Trust
+from trimtab.domain.ports import Sensor
+from trimtab.monitor.aggregates import ENOUGH, Aggregate, combine, recent
+from trimtab.monitor.schedule import Schedule
+from trimtab.monitor.tracks import Track, why_invalid, why_suspect
+from trimtab.monitor.windows import RingWindow, SeriesWindow
+from trimtab.monitor.zeros import target_alive
+
+Where = Sequence[tuple[str, str]]
+_GONE_AFTER = 10  # reads without a labelled series whose siblings came: a pod or a route that was taken away
+
+
+@dataclass(slots=True)
+class MonitorCounts:
+    """What was not kept, since the start."""
+
+    late: int = 0  # not newer than what was already there
+    invalid: int = 0
+    suspect: int = 0
+    refused: int = 0  # of new series, beyond `max_series`
+
+
+@dataclass(slots=True, eq=False)
+class _Voice:
+    """What became of a sensor's last read."""
+
+    silent_because: str | None = "has not been read yet"
+
+
+class Monitor:
+    """Sensors in, windows and trust out.
+
+    `interval_seconds` is for sensors that name none; windows reach back `window_seconds` and hold at most `max_samples` each, of
+    at most `max_series` series: memory is bounded whatever a target sends.
+    """
+
+    def __init__(
+        self,
+        sensors: Sequence[Sensor],
+        *,
+        interval_seconds: float,
+        window_seconds: float,
+        max_samples: int = 4096,
+        max_series: int = 20_000,
+    ) -> None:
+        self.sensors = tuple(sensors)
+        self.counts = MonitorCounts()
+        self._interval, self._window_seconds = interval_seconds, window_seconds
+        self._max_samples, self._max_series = max_samples, max_series
+        self._schedule = Schedule(self.sensors, interval_seconds)
+        self._voices = {id(sensor): _Voice() for sensor in self.sensors}
+        self._tracks: dict[str, Track] = {}
+        self._unclaimed: dict[str, None] = {}  # restored, and yielded by no sensor so far
+
+    # -- when to read
+
+    def due(self, now: float) -> list[Sensor]:
+        """Sensors to read now. Each counts as being read, and is not due again, until its result is posted."""
+        return self._schedule.due(now)
+
+    def next_due(self) -> float:
+        """When to ask `due` again, in Unix seconds: -inf before the first time, +inf while every sensor is being read."""
+        return self._schedule.next_due()
+
+    def look_again(self, element: str, at: float) -> bool:
+        """Read the sensors of `element` at `at` already, to confirm a critical reading; at most 3 extra looks an interval."""
+        return self._schedule.look_again(element, at)
+
+    # -- what was read
+
+    def post(self, sensor: Sensor, result: Sequence[Reading] | Exception, now: float) -> list[Reading]:
+        """File what a read came to, at once: the next `trust` knows of it. Returns the good readings, to be stored."""
+        if sensor not in self._schedule:
+            return []  # it was taken out of the configuration while it was being read
+        self._schedule.finished(sensor)
+        if isinstance(result, Exception):
+            self._fail(sensor, result)
+            return []
+        self._voices[id(sensor)].silent_because = None
+        good = self._file(sensor, result, now)
+        self._note_absent(sensor, [reading.series for reading in result], now)
+        return good
+
+    def restore(self, samples: Iterable[tuple[Series, ArrayLike, ArrayLike]]) -> None:
+        """Fill windows from the metric store: a series with times and values, oldest first (scalars will do).
+
+        Restored series count only once a sensor yields them again.
+        """
+        for series, times, values in samples:
+            track = self._track(series)
+            if track is not None and track.sensor is None:
+                self._unclaimed[series.metric_id] = None
+            for t, v in zip(np.atleast_1d(times).tolist(), np.atleast_1d(values).tolist(), strict=True):
+                last = track.window.last if track else None
+                if track and math.isfinite(t) and math.isfinite(v) and (last is None or t > last[0]):
+                    track.append(t, v)
+
+    # -- what is known
+
+    def series(self) -> list[Series]:
+        """Every series that a sensor yields."""
+        return [track.series for track in self._tracks.values() if track.sensor is not None]
+
+    def select(self, metric_name: str, element: str | None = None, where: Where = ()) -> list[Series]:
+        """Series of that name, of `element` and with all the labels of `where`, where given."""
+        return [track.series for track in self._matching(metric_name, element, where)]
+
+    def trust(self, metric_id: str, now: float) -> Trust:
+        """Whether a decision may rest on a series now, and why not."""
+        track = self._tracks.get(metric_id)
+        if track is None:
+            return Trust(Health.MISSING, f"no sensor yields {metric_id}")
+        return track.trust(now, self._interval_of(track))
+
+    def window(self, metric_id: str) -> SeriesWindow:
+        """The good samples of the analysis window. Raises `NotFound`."""
+        held = self.history(metric_id)
+        first = int(np.searchsorted(held.t, held.t[-1] - self._window_seconds)) if len(held.t) else 0
+        return SeriesWindow(held.series, held.t[first:], held.v[first:])
+
+    def history(self, metric_id: str) -> SeriesWindow:
+        """All good samples in memory, those of a slow sensor from before the analysis window among them. Raises `NotFound`."""
+        track = self._tracks.get(metric_id)
+        if track is None:
+            near = difflib.get_close_matches(metric_id, self._tracks, n=1)
+            raise NotFound(f"no series {metric_id}", remedy=f"Did you mean {near[0]}?" if near else "")
+        return _copy(track)
+
+    def aggregate(
+        self,
+        name: str,
+        element: str | None = None,
+        where: Where = (),
+        how: str = "mean",
+        now: float = 0.0,
+        seconds: float = 0.0,
+    ) -> Aggregate:
+        """The matching series as one, over the last `seconds` or 5 samples, whichever is longer.
+
+        One bad series makes the whole untrusted, since the rest would speak for it; so do too few samples since the last gap.
+        """
+        tracks = self._matching(name, element, where)
+        if not tracks:
+            return Aggregate.untrusted(Health.MISSING, self._why_none(name, element, where))
+        series = tuple(track.series for track in tracks)
+        if len({one.unit for one in series}) > 1:
+            units = ", ".join(sorted({one.unit.value or "none" for one in series}))
+            return Aggregate.untrusted(Health.INVALID, f"its series carry different units ({units})", series)
+        intervals = [self._interval_of(track) for track in tracks]
+        t, v = combine([_copy(track) for track in tracks], intervals, how)
+        t, v = recent(t, v, now, seconds, max(intervals))
+        trust = self._trust_all(tracks, now)
+        if trust.ok and len(t) < ENOUGH:
+            trust = Trust(Health.WARMING_UP, f"{len(t)} of the {ENOUGH} samples that a decision needs")
+        if not len(t):
+            return Aggregate.untrusted(trust.health, trust.reason, series)
+        return Aggregate(float(v[-1]), float(np.mean(v)), len(t), t, v, trust, series)
+
+    # -- steps of `post`
+
+    def _file(self, sensor: Sensor, result: Sequence[Reading], now: float) -> list[Reading]:
+        interval, good = self._schedule.interval_of(sensor), []
+        sound = [reading for reading in result if why_invalid(reading, now, interval) is None]
+        alive = target_alive(sound, self._last_values(sound))
+        for reading in result:
+            track = self._track(reading.series)
+            if track is None:
+                self.counts.refused += 1
+                continue
+            self._unclaimed.pop(reading.series.metric_id, None)
+            track.claim(sensor, reading.series, now + interval)
+            track.seen_at = now
+            if self._judge(track, reading, now, interval, alive):
+                track.append(float(reading.timestamp), float(reading.value))
+                good.append(reading)
+        return good
+
+    def _judge(self, track: Track, reading: Reading, now: float, interval: float, alive: bool) -> bool:
+        invalid = why_invalid(reading, now, interval)
+        if invalid is not None:
+            self.counts.invalid += 1
+            track.fail(invalid, Health.INVALID)
+            return False
+        if track.window.last is not None and reading.timestamp <= track.window.last[0]:
+            self.counts.late += 1
+            track.note_late(float(reading.timestamp))
+            return False
+        suspect = why_suspect(track, reading.value, alive=alive)
+        if suspect is not None:
+            self.counts.suspect += 1
+            track.fail(suspect, Health.SUSPECT)
+        return suspect is None
+
+    def _fail(self, sensor: Sensor, error: Exception) -> None:
+        reason = str(error) or type(error).__name__
+        self._voices[id(sensor)].silent_because = reason
+        for track in self._tracks.values():
+            if track.sensor is sensor:
+                track.fail(reason)
+
+    def _note_absent(self, sensor: Sensor, yielded: Sequence[Series], now: float) -> None:
+        """Mark what a read that worked did not yield; forget labelled series whose siblings go on without them."""
+        came, names = {series.metric_id for series in yielded}, {series.name for series in yielded}
+        for metric_id, track in list(self._tracks.items()):
+            if track.sensor is not sensor or metric_id in came:
+                continue
+            track.absent += 1
+            track.fail(f"absent from what {sensor.name} reads")
+            replaced = track.series.name in names and track.absent >= _GONE_AFTER
+            if replaced or (track.seen_at < now - self._window_seconds and track.series.name not in sensor.metric_names):
+                del self._tracks[metric_id]
+
+    def _track(self, series: Series) -> Track | None:
+        metric_id = series.metric_id
+        track = self._tracks.get(metric_id)
+        if track is None and (len(self._tracks) < self._max_series or self._forget_restored()):
+            track = self._tracks[metric_id] = Track(series, RingWindow(self._window_seconds, self._max_samples))
+        return track
+
+    def _forget_restored(self) -> bool:
+        """Make room: restored series that nobody yields go first."""
+        if not self._unclaimed:
+            return False
+        metric_id, _ = self._unclaimed.popitem()
+        del self._tracks[metric_id]
+        return True
+
+    # -- steps of `aggregate`
+
+    def _matching(self, name: str, element: str | None, where: Where) -> list[Track]:
+        return [
+            track
+            for track in self._tracks.values()
+            if track.sensor is not None
+            and track.series.name == name
+            and element in (None, track.series.element)
+            and all(label in track.series.labels for label in where)
+        ]
+
+    def _trust_all(self, tracks: Sequence[Track], now: float) -> Trust:
+        for track in tracks:
+            trust = track.trust(now, self._interval_of(track))
+            if not trust.ok:
+                whose = f"{track.series.metric_id}: " if len(tracks) > 1 else ""
+                return Trust(trust.health, whose + trust.reason)
+        return Trust(Health.OK)
+
+    def _why_none(self, name: str, element: str | None, where: Where) -> str:
+        candidates = [sensor for sensor in self.sensors if element in (None, sensor.element)]
+        promising = [sensor for sensor in candidates if name in sensor.metric_names]
+        silent = [s for s in promising or candidates if (s in promising or not s.metric_names) and self._silence(s)]
+        if silent:
+            reason = self._silence(silent[0]) or ""
+            return reason if reason.startswith(silent[0].name) else f"{silent[0].name}: {reason}"
+        if self._matching(name, element, ()):
+            labels = ", ".join(f"{key}={value}" for key, value in where)
+            return f"no series of {name} has {labels}"
+        if promising:
+            return f"absent from what {promising[0].name} reads"
+        known = {one.name for one in self.series()} | {n for sensor in self.sensors for n in sensor.metric_names}
+        near = difflib.get_close_matches(name, sorted(known - {name}), n=1)
+        of = f" of {element}" if element else ""
+        return f"no sensor{of} yields {name}" + (f"; did you mean {near[0]}?" if near else "")
+
+    def _silence(self, sensor: Sensor) -> str | None:
+        return self._voices[id(sensor)].silent_because
+
+    def _last_values(self, read: Iterable[Reading]) -> dict[str, float]:
+        tracks = [self._tracks.get(reading.series.metric_id) for reading in read]
+        return {t.series.metric_id: t.window.last[1] for t in tracks if t is not None and t.window.last is not None}
+
+    def _interval_of(self, track: Track) -> float:
+        return self._schedule.interval_of(track.sensor) if track.sensor is not None else self._interval
+
+
+def _copy(track: Track) -> SeriesWindow:
+    return SeriesWindow(track.series, track.window.t.copy(), track.window.v.copy())

@@ -1,0 +1,14 @@
+"""Plan: a situation and what is believed in, a plan out, with a sentence for every decision.
+
+Reads: `domain.situation.Situation`, `domain.beliefs.BeliefView`. Produces: `domain.actions.Plan`. May import: domain, config,
+stats. Never: a clock, a random source, a lever or a store; the rooms `learn`, `analyze` and `verify`. Same input, same plan.
+"""
+
+from __future__ import annotations
+
+from trimtab.plan.decide import decide
+from trimtab.plan.planner import make_plan
+from trimtab.plan.search import LeverSearch
+from trimtab.plan.settings import PlanSettings
+
+__all__ = ["LeverSearch", "PlanSettings", "decide", "make_plan"]

@@ -1,0 +1,207 @@
+"""Hold back, right now, what is right in principle. Called by the planner for every proposal that was decided to act or to ask.
+
+Each check answers with a `Hindrance` (a sentence, and the seconds left where they are known) or with None. The first that holds
+is reported: from a lost store and what a person did, over what cannot be trusted, to what merely has to wait its turn. Fails
+closed: a lever or a goal that is not in the situation stops the action.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from trimtab.domain.actions import ActionState, Choice, Decision, OptimizationAction
+from trimtab.domain.goals import GoalState
+from trimtab.domain.situation import LeverState, Situation
+from trimtab.plan.history import History, backoff, moved_at, remaining
+from trimtab.plan.settings import BASELINE_SAMPLES, REJECTED_FOR, PlanSettings
+from trimtab.plan.words import seconds, setting
+
+
+@dataclass(frozen=True, slots=True)
+class Hindrance:
+    """Why an action does not happen now, and for how long where that is known."""
+
+    reason: str
+    seconds_left: float | None = None
+    choice: Choice = Choice.WAIT
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A proposal about to be accepted, with all that may speak against it."""
+
+    action: OptimizationAction
+    decision: Decision
+    situation: Situation
+    history: History
+    settings: PlanSettings
+    accepted: Sequence[tuple[OptimizationAction, Decision]]  # earlier in this plan
+
+    @property
+    def lever(self) -> LeverState | None:
+        """The lever's state, where it is known."""
+        return self.situation.levers.get(self.action.lever_id)
+
+    @property
+    def acts(self) -> bool:
+        """Whether it would run without a person."""
+        return self.decision.choice is Choice.ACT
+
+
+def hindrance(candidate: Candidate) -> Hindrance | None:
+    """The first thing that stands in the way of `candidate`; None where nothing does."""
+    return next((found for check in _CHECKS if (found := check(candidate)) is not None), None)
+
+
+def lever_hindrance(lever_id: str, situation: Situation, history: History, settings: PlanSettings) -> Hindrance | None:
+    """What stands in the way of moving a lever at all, whichever way: frozen, unreadable, a foreign hand, its cool-down."""
+    state = situation.levers.get(lever_id)
+    if state is None:
+        return Hindrance(f"{lever_id} is not known")
+    if state.frozen is not None:
+        return Hindrance(f"{lever_id} is frozen: {state.frozen}")
+    if state.value is None or not state.trust.ok:
+        return Hindrance(f"{lever_id} cannot be trusted: {state.trust.reason or state.trust.health.value}")
+    if left := remaining(state.moved_by_others_at, settings.cooldown_seconds, situation.now):
+        return Hindrance(f"somebody else moved {lever_id}: cool-down, {seconds(left)} left", left)
+    if left := remaining(history.last_moved(lever_id), settings.cooldown_seconds, situation.now):
+        return Hindrance(f"cool-down of {lever_id}, {seconds(left)} left", left)
+    return None
+
+
+def held(action: OptimizationAction) -> frozenset[str]:
+    """The names that an action holds while it runs: its locks, its element and its lever."""
+    return action.locks | {action.element, action.lever_id}
+
+
+def _in_trouble(c: Candidate) -> Hindrance | None:
+    """With a store lost, nothing that is started could be proven or undone."""
+    return Hindrance(c.situation.trouble) if c.situation.trouble is not None else None
+
+
+def _paused(c: Candidate) -> Hindrance | None:
+    return Hindrance("paused: nothing new starts until a person resumes") if c.situation.paused else None
+
+
+def _already_asked(c: Candidate) -> Hindrance | None:
+    asked = any(r.state is ActionState.AWAITING_APPROVAL for r in c.history.of_lever(c.action.lever_id))
+    reason = f"{c.action.lever_id} already awaits a person's approval"
+    return Hindrance(reason, choice=Choice.IGNORE) if asked else None
+
+
+def _outdated(c: Candidate) -> Hindrance | None:
+    """A plan that does not start from what the lever holds, or leads outside of what was declared, is void."""
+    if c.lever is None or c.lever.value is None:
+        return None  # reported, better, by the next check
+    spec, action = c.lever.spec, c.action
+    if not spec.same(c.lever.value, action.from_value):
+        reads = f"{action.lever_id} reads {setting(c.lever.value)}, not {setting(action.from_value)}"
+        return Hindrance(f"planned from a value that has changed: {reads}", choice=Choice.IGNORE)
+    if not spec.allows(action.to_value) or spec.same(action.from_value, action.to_value):
+        return Hindrance(f"{setting(action.to_value)} is no new value that {action.lever_id} may take", choice=Choice.IGNORE)
+    return None
+
+
+def _lever(c: Candidate) -> Hindrance | None:
+    return lever_hindrance(c.action.lever_id, c.situation, c.history, c.settings)
+
+
+def _data(c: Candidate) -> Hindrance | None:
+    """Every number that the trial would be judged by must be trusted before it starts."""
+    goal = goal_of(c.action, c.situation)
+    if goal is None:
+        return Hindrance(f"HOLD: the goal {c.action.goal_id} is not being analysed")
+    if not goal.trust.ok or goal.achieved is None or goal.current is None:
+        return Hindrance(f"HOLD: {goal.goal.metric_name} {goal.trust.reason or goal.trust.health.value}")
+    for guard in c.situation.analysis.guards:
+        if guard.element in (c.action.element, "") and (not guard.trust.ok or guard.breached is None):
+            return Hindrance(f"HOLD: guard {guard.guard.metric_name} {guard.trust.reason or guard.trust.health.value}")
+    return None
+
+
+def _unconfirmed(c: Candidate) -> Hindrance | None:
+    symptoms = [s for s in c.situation.analysis.symptoms if s.goal_id == c.action.goal_id]
+    unsure = bool(symptoms) and not any(s.confirmed for s in symptoms)
+    return Hindrance(f"looking again: {symptoms[0].evidence}") if unsure else None
+
+
+def _baseline(c: Candidate) -> Hindrance | None:
+    count = (c.situation.samples or {}).get(c.action.goal_id, BASELINE_SAMPLES)
+    return Hindrance(f"learning the baseline: {count} of {BASELINE_SAMPLES} samples") if count < BASELINE_SAMPLES else None
+
+
+def _stretched_cooldown(c: Candidate) -> Hindrance | None:
+    at, failures = c.history.last_failure(c.action)
+    left = remaining(at, c.settings.cooldown_seconds * backoff(failures), c.situation.now)
+    reason = f"cool-down of {c.action.lever_id} after {failures} failures in a row, {seconds(left)} left"
+    return Hindrance(reason, left) if left else None
+
+
+def _refused(c: Candidate) -> Hindrance | None:
+    """A person's no stands for a while; a question that nobody answered is not put again before one cool-down."""
+    for record in c.history.of_lever(c.action.lever_id):
+        if record.action.action_type != c.action.action_type:
+            continue
+        if record.state is ActionState.REJECTED and (left := remaining(record.since, REJECTED_FOR, c.situation.now)):
+            return Hindrance(f"a person rejected {record.action_id}: asked again in {seconds(left)}", left)
+        if record.state is ActionState.EXPIRED and (
+            left := remaining(record.since, c.settings.cooldown_seconds, c.situation.now)
+        ):
+            return Hindrance(f"nobody answered {record.action_id}: asked again in {seconds(left)}", left)
+    return None
+
+
+def _locks(c: Candidate) -> Hindrance | None:
+    mine = held(c.action)
+    for record in c.history.active:
+        if shared := mine & held(record.action):
+            return Hindrance(f"{record.action_id} holds {', '.join(sorted(shared))} ({record.state.value})")
+    for action, decision in c.accepted:
+        names = held(action) if decision.choice is Choice.ACT else frozenset({action.lever_id})  # asking holds no lock
+        if shared := mine & names:
+            return Hindrance(f"{action.action_id} comes first and holds {', '.join(sorted(shared))}")
+    return None
+
+
+def _exploring(c: Candidate) -> Hindrance | None:
+    """One unproven trial per element per cool-down: two at once could not be told apart, and each may do harm."""
+    if not (c.acts and c.decision.exploratory):
+        return None
+    for record in c.situation.records:
+        explored = record.decision is not None and record.decision.exploratory and record.action.element == c.action.element
+        nothing_happened = record.state is ActionState.FAILED and not record.acknowledged
+        if explored and not nothing_happened:
+            left = remaining(moved_at(record), c.settings.cooldown_seconds, c.situation.now)
+            if left:
+                return Hindrance(f"one unproven trial at a time on {c.action.element}: cool-down, {seconds(left)} left", left)
+    return None
+
+
+def _crowded(c: Candidate) -> Hindrance | None:
+    running = len(c.history.active) + sum(decision.choice is Choice.ACT for _, decision in c.accepted)
+    most = c.settings.max_concurrent_actions
+    return Hindrance(f"{running} actions are under way, at most {most} at once") if c.acts and running >= most else None
+
+
+def goal_of(action: OptimizationAction, situation: Situation) -> GoalState | None:
+    """The state of the goal that `action` is for. Where one goal covers several elements, the action's own."""
+    found = [g for g in situation.analysis.goals if g.goal.goal_id == action.goal_id]
+    return next((g for g in found if g.element == action.element), found[0] if found else None)
+
+
+_CHECKS: tuple[Callable[[Candidate], Hindrance | None], ...] = (
+    _in_trouble,
+    _paused,
+    _already_asked,
+    _locks,
+    _outdated,
+    _lever,
+    _data,
+    _unconfirmed,
+    _baseline,
+    _refused,
+    _stretched_cooldown,
+    _exploring,
+    _crowded,
+)

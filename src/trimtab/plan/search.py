@@ -1,0 +1,232 @@
+"""Propose the next value of each tuned lever that might bring a missed goal back. Called once a turn, before anything is decided.
+
+One value per lever and missed goal: a way (where the declared effect, or a success, points; else the way that has not failed),
+a distance (small; larger while a goal is missed by more than twice; doubled where the last move this way helped too little or
+was too small to see), and never a value at or beyond one that did harm. What is not worth a trial is left to `plan.decide`; what
+just failed is left to the cool-downs of `plan.guards`, so that it is seen with the seconds left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from trimtab.domain.actions import ActionRecord, ActionState, OptimizationAction
+from trimtab.domain.goals import GoalState, GuardState, Symptom
+from trimtab.domain.levers import LeverKind, LeverSpec, LeverValue, Mode
+from trimtab.domain.metrics import Series
+from trimtab.plan.history import History, harmed, improved
+from trimtab.plan.steps import step_from, step_size
+from trimtab.plan.words import quantity, setting
+
+if TYPE_CHECKING:
+    from trimtab.domain.situation import LeverState, Situation
+
+FAR = 1.0  # Goal.miss at which a goal is missed by more than twice
+NEAR_GUARD = 0.2  # of its limit: this close, one more large move could breach it
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One lever and one missed goal, with what the search knows of the two."""
+
+    spec: LeverSpec
+    value: LeverValue
+    goal: GoalState
+    symptom: Symptom
+    trials: tuple[ActionRecord, ...]  # on this lever for this goal, newest first
+    unsafe: tuple[ActionRecord, ...]  # trials on this lever that did harm
+    guard_near: bool
+
+    @property
+    def known_way(self) -> int:
+        """+1 or -1 where the declaration says which way to move the lever for this goal, 0 where it does not."""
+        effect = dict(self.spec.moves).get(self.goal.goal.metric_name)
+        raising = {"up": 1, "down": -1}.get(effect or "", 0)
+        return raising * self.goal.goal.direction.sign
+
+
+class LeverSearch:
+    """The optimizer for every lever that is merely declared: needs no model of the system behind it."""
+
+    def propose(self, situation: Situation) -> Sequence[OptimizationAction]:
+        """At most one value for each tuned lever and missed goal. Levers with nothing left to try are left out."""
+        history = History.of(situation)
+        proposals: list[OptimizationAction] = []
+        for case in _cases(situation, history):
+            value = next(_next_values(case), None)
+            if value is not None:
+                proposals.append(_action(case, value, situation.now))
+        return unique(proposals, {record.action_id for record in situation.records})
+
+
+def unique(actions: Iterable[OptimizationAction], taken: set[str]) -> list[OptimizationAction]:
+    """The actions with ids that neither each other nor `taken` has."""
+    seen, result = set(taken), []
+    for action in actions:
+        action_id, count = action.action_id, 1
+        while action_id in seen:
+            count += 1
+            action_id = f"{action.action_id}_{count}"
+        seen.add(action_id)
+        result.append(action if action_id == action.action_id else replace(action, action_id=action_id))
+    return result
+
+
+def _cases(situation: Situation, history: History) -> Iterator[Case]:
+    """Every readable tuned lever that may bear on a missed goal."""
+    for symptom in situation.analysis.symptoms:
+        goal = _missed_goal(symptom, situation)
+        if goal is None:
+            continue
+        for lever_id in sorted(situation.levers):
+            state = situation.levers[lever_id]
+            if state.value is not None and _bears_on(state, goal):
+                yield Case(
+                    state.spec,
+                    state.value,
+                    goal,
+                    symptom,
+                    tuple(history.trials(lever_id, goal.goal.goal_id)),
+                    tuple(history.unsafe(lever_id)),
+                    any(_near(guard) for guard in situation.analysis.guards if guard.element in (state.spec.element, "")),
+                )
+
+
+def _missed_goal(symptom: Symptom, situation: Situation) -> GoalState | None:
+    if symptom.kind != "goal_missed":
+        return None
+    for state in situation.analysis.goals:
+        if state.goal.goal_id == symptom.goal_id and state.element == symptom.element:
+            return state if state.current is not None and state.achieved is False else None
+    return None
+
+
+def _bears_on(state: LeverState, goal: GoalState) -> bool:
+    spec = state.spec
+    return spec.mode is Mode.TUNED and (spec.element == goal.element or goal.goal.metric_name in dict(spec.moves))
+
+
+def _near(state: GuardState) -> bool:
+    """Whether a guard is within a fifth of its limit; one that cannot be read might be."""
+    if state.value is None:
+        return True
+    low, high = state.guard.min, state.guard.max
+    if high is not None and state.value >= high - NEAR_GUARD * abs(high):
+        return True
+    return low is not None and state.value <= low + NEAR_GUARD * abs(low)
+
+
+def _next_values(case: Case) -> Iterator[LeverValue]:
+    """Values worth trying, the best first."""
+    if case.spec.numeric:
+        if not isinstance(case.value, str):
+            yield from _along_the_scale(case, float(case.value))
+    else:
+        yield from _among_the_choices(case)
+
+
+def _along_the_scale(case: Case, current: float) -> Iterator[LeverValue]:
+    for way in _ways(case):
+        last = next((r for r in case.trials if _way(r) == way), None)
+        size = step_size(
+            case.spec,
+            far=case.goal.miss >= FAR,
+            guard_near=case.guard_near,
+            last_move=_move_to_double(last, far=case.goal.miss >= FAR),
+        )
+        beyond = [float(r.action.to_value) for r in case.unsafe if _way(r) == way and not isinstance(r.action.to_value, str)]
+        limit = (min(beyond) if way > 0 else max(beyond)) if beyond else None
+        value = step_from(case.spec, current, way, size, limit)
+        if value is not None and not case.spec.same(value, case.value):
+            yield value
+
+
+def _ways(case: Case) -> list[int]:
+    """Which ways to try, the preferred first: only the declared one, else what helped, what is untried, what failed."""
+    if case.known_way:
+        return [case.known_way]
+
+    def preference(way: int) -> tuple[int, float]:
+        last = next((r for r in case.trials if _way(r) == way), None)
+        if last is None:
+            return (1, 0.0)
+        return (0, 0.0) if improved(last) else (2, last.since)  # of two failures the older is tried first
+
+    return sorted((1, -1), key=preference)
+
+
+def _way(record: ActionRecord) -> int:
+    """+1 where the trial raised the lever, -1 where it lowered it, 0 where there is no scale."""
+    start, end = record.action.from_value, record.action.to_value
+    if isinstance(start, str) or isinstance(end, str) or start == end:
+        return 0
+    return 1 if end > start else -1
+
+
+def _move_to_double(last: ActionRecord | None, *, far: bool) -> float | None:
+    """The size of the last move, where it was right but too short, or harmless but too small to see."""
+    if last is None or harmed(last):
+        return None
+    start, end = last.action.from_value, last.action.to_value
+    if isinstance(start, str) or isinstance(end, str):
+        return None
+    undone = last.state in (ActionState.ROLLED_BACK, ActionState.STEPPED_BACK)
+    unseen = undone and last.verdict is not None and not last.verdict.conclusive
+    return abs(end - start) if (improved(last) and far) or unseen else None
+
+
+def _among_the_choices(case: Case) -> Iterator[LeverValue]:
+    """Settings without a scale: those that helped, the untried, those that failed; among equals the nearest in declared order."""
+    options: tuple[LeverValue, ...] = (False, True) if case.spec.kind is LeverKind.BOOLEAN else case.spec.choices
+    here = options.index(case.value) if case.value in options else None
+    unsafe = {record.action.to_value for record in case.unsafe}
+    ranked = []
+    for place, option in enumerate(options):
+        if option == case.value or option in unsafe:
+            continue
+        distance = place - here if here is not None else place + 1
+        if case.known_way and here is not None and distance * case.known_way < 0:
+            continue
+        last = next((r for r in case.trials if r.action.to_value == option), None)
+        rank = 1 if last is None else (0 if improved(last) else 2)
+        ranked.append(((rank, last.since if last is not None else 0.0, abs(distance), -distance), option))
+    yield from (option for _, option in sorted(ranked, key=lambda pair: pair[0]))
+
+
+def _action(case: Case, value: LeverValue, now: float) -> OptimizationAction:
+    """The complete proposal to set the case's lever to `value`."""
+    spec, metric = case.spec, case.goal.goal.metric_name
+    verb, suffix = _verb(case.value, value)
+    target, current = quantity(metric, case.goal.goal.target_value), quantity(metric, case.goal.current or 0.0)
+    course = f"{metric} {current} {'down' if case.goal.goal.direction.sign < 0 else 'up'} to {target}"
+    action_type = f"{spec.name}_{suffix}"
+    return OptimizationAction(
+        action_id=f"{action_type}_{int(now)}",
+        action_type=action_type,
+        description=f"{verb} {spec.lever_id} from {setting(case.value)} to {setting(value)} to bring {course}",
+        element=spec.element,
+        lever=spec.name,
+        from_value=case.value,
+        to_value=value,
+        metric_name=metric,
+        goal_id=case.goal.goal.goal_id,
+        trigger=case.symptom.evidence,
+        trigger_metric_id=Series.named(metric, case.goal.element, dict(case.goal.goal.where)).metric_id,
+        expected_improvement=spec.expected_improvement,
+        success_probability=spec.success_probability,
+        risk_level=spec.risk_level,
+        priority=spec.priority,
+        reversibility=spec.reversibility,
+        settle_seconds=spec.settle_seconds,
+        created_at=now,
+        locks=spec.locks | {spec.element},
+        module=spec.module,
+    )
+
+
+def _verb(start: LeverValue, end: LeverValue) -> tuple[str, str]:
+    if isinstance(start, bool | str) or isinstance(end, bool | str):
+        return "set", "set"
+    return ("raise", "increase") if end > start else ("lower", "decrease")

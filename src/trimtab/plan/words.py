@@ -1,0 +1,76 @@
+"""Numbers and settings in words: the same ones in every sentence that planning writes."""
+
+from __future__ import annotations
+
+from trimtab.domain.goals import GoalState
+from trimtab.domain.levers import LeverValue
+from trimtab.domain.metrics import Unit, infer_unit
+
+_SYMBOLS = {
+    Unit.SECONDS: " s",
+    Unit.MILLISECONDS: " ms",
+    Unit.PERCENT: " %",
+    Unit.BYTES: " B",
+    Unit.MEGABYTES: " MB",
+    Unit.PER_SECOND: "/s",
+}
+
+
+def quantity(metric_name: str, value: float) -> str:
+    """A value of a metric with the unit that its name carries.
+
+    >>> quantity("checkout_p95_seconds", 0.6123), quantity("queue_length", 12.0)
+    ('0.612 s', '12')
+    """
+    return f"{value:.3g}{_SYMBOLS.get(infer_unit(metric_name), '')}" if abs(value) < 1000 else _large(metric_name, value)
+
+
+def _large(metric_name: str, value: float) -> str:
+    return f"{value:.0f}{_SYMBOLS.get(infer_unit(metric_name), '')}"
+
+
+def setting(value: LeverValue) -> str:
+    """A lever's value as a person writes it.
+
+    >>> setting(True), setting(0.25), setting("lru")
+    ('on', '0.25', 'lru')
+    """
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def seconds(value: float) -> str:
+    """A wait, rounded up so that it is never promised too short.
+
+    >>> seconds(39.2), seconds(600.0)
+    ('40 s', '600 s')
+    """
+    whole = int(value)
+    return f"{whole if whole == value else whole + 1} s"
+
+
+def where_it_stands(state: GoalState) -> str:
+    """A goal's metric, its value and its target in one clause.
+
+    >>> from trimtab.domain.direction import Direction
+    >>> from trimtab.domain.goals import Goal
+    >>> from trimtab.domain.metrics import Health, Trust
+    >>> goal = Goal("p95_seconds", 0.2, Direction.MINIMIZE)
+    >>> where_it_stands(GoalState(goal, "shop", 0.12, 0.12, True, 1.0, 0.0, Trust(Health.OK)))
+    'p95_seconds 0.12 s meets its goal of 0.2 s'
+    """
+    name, target = state.goal.metric_name, quantity(state.goal.metric_name, state.goal.target_value)
+    if state.current is None or state.achieved is None:
+        return f"{name} is not known well enough to compare with its goal of {target}"
+    return f"{name} {quantity(name, state.current)} {'meets' if state.achieved else 'misses'} its goal of {target}"
+
+
+def joined(parts: list[str], limit: int = 3) -> str:
+    """A list for people, cut where it would no longer be read.
+
+    >>> joined(["a", "b", "c", "d", "e"])
+    'a, b, c and 2 more'
+    """
+    more = len(parts) - limit
+    return ", ".join(parts) if more <= 0 else f"{', '.join(parts[:limit])} and {more} more"

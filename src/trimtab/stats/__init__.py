@@ -1,0 +1,28 @@
+"""Shared mathematics of the loop: robust scale, regimes, autocorrelation, anytime-valid evidence.
+
+Reads: arrays handed in. Produces: numbers and small frozen values. May import: NumPy and `domain`.
+Never: a clock, the environment, the network, a random source, or any other room.
+"""
+
+from trimtab.stats.ar1 import Ar1, fit_ar1, level_precision
+from trimtab.stats.blocks import block_means, running_means
+from trimtab.stats.evalue import critical_t, log_e, log_e_two_means
+from trimtab.stats.regimes import change_points, difference_noise
+from trimtab.stats.scale import mad_sd, tame, tame_history, trailing_median
+
+__all__ = [
+    "Ar1",
+    "block_means",
+    "change_points",
+    "critical_t",
+    "difference_noise",
+    "fit_ar1",
+    "level_precision",
+    "log_e",
+    "log_e_two_means",
+    "mad_sd",
+    "running_means",
+    "tame",
+    "tame_history",
+    "trailing_median",
+]

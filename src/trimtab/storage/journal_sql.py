@@ -1,0 +1,48 @@
+"""The shape of the journal's file and every question asked of it. Read by `journal` only.
+
+Whatever runs at each turn or each request goes by an index: a test reads the plans.
+"""
+
+from __future__ import annotations
+
+from trimtab.domain.actions import ActionState
+from trimtab.storage.database import Schema
+
+SCHEMA = Schema(
+    application_id=0x74726A31,  # "trj1"
+    version=1,
+    statements=(
+        """CREATE TABLE journal (
+            seq INTEGER PRIMARY KEY, at REAL, kind TEXT NOT NULL, action_id TEXT NOT NULL, from_state TEXT, to_state TEXT,
+            actor TEXT NOT NULL, reason TEXT NOT NULL, data TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL)""",
+        "CREATE INDEX journal_of_action ON journal (action_id, seq)",
+        "CREATE INDEX journal_by_kind ON journal (kind, seq)",
+        """CREATE TABLE actions (
+            ordinal INTEGER PRIMARY KEY, action_id TEXT NOT NULL UNIQUE, seq INTEGER NOT NULL UNIQUE, state TEXT NOT NULL,
+            type TEXT NOT NULL, created_at REAL, executed_at REAL, since REAL, record TEXT NOT NULL)""",
+        "CREATE INDEX actions_by_age ON actions (created_at, ordinal)",
+        "CREATE INDEX actions_by_state ON actions (state, created_at, ordinal)",
+        "CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL)",
+        "INSERT INTO head VALUES (1, 0, '')",
+    ),
+)
+
+UNFINISHED = tuple(state for state in ActionState if not state.terminal or state is ActionState.KEPT_ON_PROBATION)
+_MARKS = ",".join("?" * len(UNFINISHED))
+_COLUMNS = "seq, at, kind, action_id, from_state, to_state, actor, reason, data, previous, hash"
+
+SELECT_RECENT = "SELECT record FROM actions ORDER BY created_at DESC, ordinal DESC LIMIT ?"
+SELECT_UNFINISHED = f"SELECT record FROM actions WHERE state IN ({_MARKS}) ORDER BY created_at, ordinal"
+SELECT_COUNTS = "SELECT state, count(*) FROM actions GROUP BY state"
+SELECT_ACTION = "SELECT record FROM actions WHERE action_id = ?"
+SELECT_STATE = "SELECT state, record FROM actions WHERE action_id = ?"
+SELECT_HISTORY = f"SELECT {_COLUMNS} FROM journal WHERE action_id = ? ORDER BY seq"
+SELECT_NOTES = f"SELECT {_COLUMNS} FROM journal WHERE kind = ? ORDER BY seq DESC LIMIT ?"
+SELECT_LAST = f"SELECT {_COLUMNS} FROM journal ORDER BY seq DESC LIMIT 1"
+SELECT_BATCH = f"SELECT {_COLUMNS} FROM journal WHERE seq > ? ORDER BY seq LIMIT ?"
+SELECT_STANDING = "SELECT seq, action_id, state, record FROM actions WHERE seq > ? AND seq <= ?"
+
+INSERT_ROW = f"INSERT INTO journal ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+UPSERT_ACTION = """INSERT INTO actions (action_id, seq, state, type, created_at, executed_at, since, record)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (action_id) DO UPDATE SET seq = excluded.seq, state = excluded.state,
+    executed_at = excluded.executed_at, since = excluded.since, record = excluded.record"""

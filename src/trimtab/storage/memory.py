@@ -1,0 +1,159 @@
+"""Journal and metric store for the length of a simulation. Same fence, same chain, same answers as the files; nothing survives.
+
+Used by `simulate`, replay and tests. Append-only memory: a simulation is bounded by its own length.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from trimtab.domain.actions import ActionRecord, ActionState, JournalRow
+from trimtab.domain.metrics import Reading, Series, StoredSample
+from trimtab.storage.chain import EMPTY, TRANSITION, Chain, Head, corrupt, fence
+from trimtab.storage.codec import digest, encode, row_data
+from trimtab.storage.metrics import finite
+
+
+class MemoryJournal:
+    """A `Journal` that forgets everything when the process ends."""
+
+    def __init__(self, *, key: bytes | None = None) -> None:
+        self._chain = Chain(key)
+        self._rows: list[JournalRow] = []
+        self._records: dict[str, ActionRecord] = {}  # in order of first appearance
+        self._texts: dict[str, str] = {}
+
+    async def record(self, record: ActionRecord, from_state: ActionState | None) -> JournalRow:
+        """Write the step that led to `record`. Raises `Conflict` where the action does not stand at `from_state`."""
+        text = encode(record)
+        stored = self._records.get(record.action_id)
+        fence(record.action_id, stored.state if stored else None, from_state)
+        data = row_data(text, self._texts.get(record.action_id))
+        row = self._chain.transition(self._head(), record, from_state, data)
+        self._rows.append(row)
+        self._records[record.action_id] = record
+        self._texts[record.action_id] = text
+        return row
+
+    async def note(
+        self,
+        kind: str,
+        reason: str,
+        *,
+        at: float,
+        actor: str = "trimtab",
+        data: Mapping[str, object] | None = None,
+        action_id: str = "",
+    ) -> JournalRow:
+        """Write a row that moves no action."""
+        row = self._chain.note(self._head(), kind, reason, at=at, actor=actor, data=data or {}, action_id=action_id)
+        self._rows.append(row)
+        return row
+
+    async def unfinished(self) -> Sequence[ActionRecord]:
+        """Actions that have not ended, and those on probation; oldest first."""
+        watched = (r for r in self._records.values() if not r.state.terminal or r.state is ActionState.KEPT_ON_PROBATION)
+        return sorted(watched, key=_age)
+
+    async def recent(self, count: int) -> Sequence[ActionRecord]:
+        """The latest `count` actions, newest first."""
+        return sorted(self._records.values(), key=_age)[::-1][: max(count, 0)]
+
+    async def get(self, action_id: str) -> ActionRecord | None:
+        """One action."""
+        return self._records.get(action_id)
+
+    async def history(self, action_id: str) -> Sequence[JournalRow]:
+        """Every row of an action, in order."""
+        return [row for row in self._rows if row.action_id == action_id]
+
+    async def notes(self, kinds: Sequence[str], limit: int = 100) -> Sequence[JournalRow]:
+        """Rows of these kinds, newest first."""
+        return [row for row in reversed(self._rows) if row.kind in kinds][: max(limit, 0)]
+
+    async def counts(self) -> Mapping[ActionState, int]:
+        """How many actions are in each state; states without any are absent."""
+        return Counter(record.state for record in self._records.values())
+
+    async def head(self) -> tuple[int, str]:
+        """Sequence number and hash of the last row; (0, "") in an empty journal."""
+        return self._head()
+
+    async def verify(self) -> int:
+        """Check the whole chain and that every action stands where its last row left it; returns the number of rows."""
+        head = EMPTY
+        last: dict[str, JournalRow] = {}
+        for row in self._rows:
+            head = self._chain.check(row, head)
+            if row.kind == TRANSITION:
+                last[row.action_id] = row
+        for row in last.values():
+            if row.data.get("record") != digest(self._texts[row.action_id]):
+                raise corrupt(row.seq, f"and the stored state of action {row.action_id} disagree")
+        return head[0]
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    def _head(self) -> Head:
+        return (self._rows[-1].seq, self._rows[-1].hash) if self._rows else EMPTY
+
+
+class MemoryMetricStore:
+    """A `MetricStore` that forgets everything when the process ends."""
+
+    def __init__(self) -> None:
+        self._series: dict[str, Series] = {}
+        self._times: dict[str, list[float]] = {}  # sorted; almost always appended to
+        self._values: dict[str, dict[float, float]] = {}
+
+    async def write(self, readings: Sequence[Reading]) -> None:
+        """Keep finite samples; a sample of the same series and time replaces the earlier one."""
+        for reading in filter(finite, readings):
+            metric_id, at = reading.series.metric_id, float(reading.timestamp)
+            self._series[metric_id] = reading.series
+            values = self._values.setdefault(metric_id, {})
+            if at not in values:
+                times = self._times.setdefault(metric_id, [])
+                times.insert(bisect_left(times, at), at)
+            values[at] = float(reading.value)
+
+    async def query(self, metric_id: str, start: float, end: float) -> Sequence[tuple[float, float]]:
+        """(timestamp, value) of a series with start ≤ timestamp ≤ end, in order of time."""
+        times, values = self._times.get(metric_id, []), self._values.get(metric_id, {})
+        return [(at, values[at]) for at in times[bisect_left(times, start) : bisect_right(times, end)]]
+
+    async def samples(self, metric_id: str, start: float, end: float) -> Sequence[StoredSample]:
+        """The same, each sample whole."""
+        found = await self.query(metric_id, start, end)
+        return [_whole(self._series[metric_id], at, value) for at, value in found]
+
+    async def metric_ids(self) -> Sequence[str]:
+        """Every series that was ever written, in order of its id."""
+        return sorted(self._series)
+
+    async def prune(self, before: float) -> int:
+        """Forget samples older than `before`; returns how many. The series stay known."""
+        forgotten = 0
+        for metric_id, times in self._times.items():
+            cut = bisect_left(times, before)
+            for at in times[:cut]:
+                del self._values[metric_id][at]
+            del times[:cut]
+            forgotten += cut
+        return forgotten
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+def _age(record: ActionRecord) -> float:
+    return record.action.created_at
+
+
+def _whole(series: Series, at: float, value: float) -> StoredSample:
+    return StoredSample(
+        series.metric_id, series.metric_type, value, at, series.source, dict(series.metadata), dict(series.labels)
+    )

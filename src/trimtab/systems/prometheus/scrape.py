@@ -1,0 +1,88 @@
+"""The sensor that scrapes a target in the Prometheus text format. Called by `monitor` when it is due.
+
+A target that refuses the connection has told something: it is down, and `up` reads 0. Whatever else goes wrong (a time-out, an
+error status, text that is no exposition) is our silence, and an error: a guess would look like a fact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from trimtab.domain.errors import SensorError
+from trimtab.domain.metrics import Reading, Series
+from trimtab.systems.net import Net, NoAnswer, clean_url
+from trimtab.systems.prometheus.derive import derive
+from trimtab.systems.prometheus.exposition import Scrape, parse
+from trimtab.systems.prometheus.options import PrometheusOptions
+
+MAX_SERIES = 5_000  # taken from one target
+
+
+class ScrapeSensor:
+    """Reads `up`, gauges as they are, and series derived from two scrapes. The first scrape yields nothing derived."""
+
+    def __init__(self, options: PrometheusOptions, element: str, net: Net) -> None:
+        self.url = options.url or ""
+        self.name = options.name or f"prometheus {clean_url(self.url)}"
+        self.element = element
+        self.interval = options.interval_seconds
+        self._options = options
+        self._net = net
+        self._derivations = [item.derivation() for item in options.derive]
+        self._source = f"prometheus {clean_url(self.url)}"
+        self._before: Scrape | None = None
+
+    @property
+    def metric_names(self) -> Sequence[str]:
+        """`up`, the metrics named in the options (the gauges last seen, where none are named), and the derived series."""
+        return ["up", *self._wanted(), *(what.name for what in self._derivations)]
+
+    async def read(self, now: float) -> Sequence[Reading]:
+        """Scrape once. Raises `SensorError` where the target listens but says nothing usable."""
+        try:
+            scrape = await self._scrape(now)
+        except NoAnswer as error:
+            if error.refused:
+                return [self._reading("up", 0.0, now)]
+            raise SensorError(f"{self.name}: {error.message}", remedy=error.remedy) from error
+        before, self._before = self._before, scrape
+        readings = [self._reading("up", 1.0, now), *self._plain(scrape), *self._derived(before, scrape)]
+        if len(readings) > MAX_SERIES:
+            raise SensorError(
+                f"{self.name}: {len(readings):,} series, more than {MAX_SERIES:,}", remedy="Name the ones you need under metrics"
+            )
+        return readings
+
+    async def _scrape(self, now: float) -> Scrape:
+        asked = {"Accept": "text/plain;version=0.0.4"} | self._options.headers
+        answer = await self._net.fetch(self.url, headers=asked, timeout_seconds=self._options.timeout_seconds)
+        answer.require_ok()
+        if not answer.framed and not answer.body.endswith(b"\n"):
+            raise NoAnswer(f"{answer.url} ended in the middle of a line")  # a number cut short would read as a counter that fell
+        try:
+            return parse(answer.text(), now)
+        except (ValueError, IndexError, KeyError) as error:
+            raise NoAnswer(f"{answer.url} is not in the Prometheus text format: {answer.glimpse()}") from error
+
+    def _plain(self, scrape: Scrape) -> Iterator[Reading]:
+        for name in self._wanted():
+            for labels, value in (scrape.find(name) or {}).items():
+                yield self._reading(name, value, scrape.at, dict(labels))
+
+    def _wanted(self) -> Sequence[str]:
+        if self._options.metrics is not None:
+            return self._options.metrics
+        seen = self._before.gauges if self._before is not None else frozenset()
+        return sorted(seen - {what.name for what in self._derivations} - {"up"})
+
+    def _derived(self, before: Scrape | None, after: Scrape) -> Iterator[Reading]:
+        for what in self._derivations if before is not None else ():
+            value = derive(what, before, after) if before is not None else None
+            if value is not None:
+                yield self._reading(what.name, value, after.at)
+
+    def _reading(self, name: str, value: float, now: float, labels: dict[str, str] | None = None) -> Reading:
+        return Reading(Series.named(name, self.element, labels, source=self._source), value, now)
+
+    async def close(self) -> None:
+        """Nothing is held: connections belong to `Net`."""

@@ -1,0 +1,31 @@
+"""Values at the border of a lever: what goes out and what comes back is of the declared kind, or the lever says so. Pure."""
+
+from __future__ import annotations
+
+from trimtab.domain.errors import Permanent
+from trimtab.domain.levers import LeverSpec, LeverValue
+
+
+def as_kind(spec: LeverSpec, value: object) -> LeverValue:
+    """A value to set, as one of the lever's kind; `Permanent` before anything is sent where it is none.
+
+    >>> as_kind(LeverSpec("workers", "shop"), 4.0)
+    4
+    """
+    try:
+        return spec.coerce(value)
+    except (ValueError, OverflowError) as error:
+        raise Permanent(f"lever {spec.lever_id} takes {_article(spec)}: {error}", remedy="Nothing was set") from error
+
+
+def read_as_kind(spec: LeverSpec, raw: object) -> LeverValue:
+    """What a target sent, as a value of the lever's kind; `Permanent` naming what was received where it is none."""
+    try:
+        return spec.coerce(raw)
+    except (ValueError, OverflowError) as error:
+        words = f"lever {spec.lever_id} is declared {_article(spec)}, but reads otherwise: {str(error)[:200]}"
+        raise Permanent(words, remedy="Correct kind in the configuration, or the target") from error
+
+
+def _article(spec: LeverSpec) -> str:
+    return f"{'an' if spec.kind.value[0] in 'aeiou' else 'a'} {spec.kind.value}"

@@ -1,0 +1,343 @@
+"""What every journal and every metric store must do. A new backend inherits the suite and adds only its differences.
+
+    class TestMyJournal(JournalConformance):
+        def make(self, path):
+            return MyJournal(path / "journal")
+
+`make` is called with an empty folder, and again with the same one where a test reopens what it wrote.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from trimtab.domain.actions import ActionRecord, ActionState, Decision, OptimizationAction
+from trimtab.domain.actions import Choice as DecisionChoice
+from trimtab.domain.errors import Conflict
+from trimtab.domain.levers import ActionPriority, LeverValue, Reversibility
+from trimtab.domain.metrics import MetricType, Reading, Series, StoredSample
+from trimtab.domain.ports import Journal, MetricStore
+from trimtab.domain.verdicts import Verdict, VerdictStatus
+
+T = TypeVar("T")
+
+
+def a_record(
+    action_id: str, state: ActionState = ActionState.PROPOSED, *, at: float = 100.0, to_value: LeverValue = 4
+) -> ActionRecord:
+    """A plausible record for tests: `action_id`, created and moved to `state` at `at`."""
+    action = OptimizationAction(
+        action_id=action_id,
+        action_type="workers_increase",
+        description="raise workers",
+        element="shop",
+        lever="workers",
+        from_value=2,
+        to_value=to_value,
+        metric_name="shop_p95_seconds",
+        goal_id="goal:shop:shop_p95_seconds",
+        trigger="p95 is twice its target",
+        trigger_metric_id="shop/shop_p95_seconds",
+        expected_improvement=0.2,
+        success_probability=0.5,
+        risk_level=0.3,
+        priority=ActionPriority.HIGH,
+        reversibility=Reversibility.REVERSIBLE,
+        settle_seconds=20.0,
+        created_at=at,
+        locks=frozenset({"shop", "shop/workers"}),
+    )
+    return ActionRecord(action, state, since=at, reason=f"it is {state}")
+
+
+def moved(record: ActionRecord, state: ActionState, **changes: Any) -> ActionRecord:
+    """`record` one second later in `state`."""
+    return replace(record, **{"state": state, "since": record.since + 1.0, "reason": f"now {state}", **changes})
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run one call of a store to its end."""
+    return asyncio.run(work)
+
+
+async def write_life(journal: Journal, action_id: str, *states: ActionState, at: float = 100.0) -> ActionRecord:
+    """Take a new action through `states` after proposed; returns where it ended."""
+    record = a_record(action_id, at=at)
+    await journal.record(record, None)
+    for state in states:
+        following = moved(record, state)
+        await journal.record(following, record.state)
+        record = following
+    return record
+
+
+class JournalConformance:
+    """The contract of `domain.ports.Journal`."""
+
+    durable = True  # whether what was written is there after close and make
+
+    def make(self, path: Path) -> Journal:
+        """A journal kept in the folder `path`."""
+        raise NotImplementedError
+
+    def test_an_empty_journal_has_nothing_and_holds(self, tmp_path: Path) -> None:
+        """No rows, no actions, and no error."""
+        journal = self.make(tmp_path)
+        assert run(journal.head()) == (0, "")
+        assert run(journal.verify()) == 0
+        assert not run(journal.recent(10)) and not run(journal.unfinished()) and not run(journal.counts())
+        assert not run(journal.notes(["paused"])) and not run(journal.history("a1"))
+        assert run(journal.get("a1")) is None
+
+    def test_a_step_reads_back_as_row_and_as_record(self, tmp_path: Path) -> None:
+        """The row says what happened, the record where the action stands."""
+        journal = self.make(tmp_path)
+        first = a_record("a1")
+        then = moved(first, ActionState.SCHEDULED, actor="ann", snapshot=2, decision=Decision(DecisionChoice.ACT, "worth it"))
+        rows = [run(journal.record(first, None)), run(journal.record(then, ActionState.PROPOSED))]
+        assert run(journal.get("a1")) == then
+        assert list(run(journal.history("a1"))) == rows
+        assert [(row.seq, row.from_state, row.to_state) for row in rows] == [
+            (1, None, ActionState.PROPOSED),
+            (2, ActionState.PROPOSED, ActionState.SCHEDULED),
+        ]
+        assert (rows[1].at, rows[1].actor, rows[1].reason, rows[1].kind) == (101.0, "ann", "now scheduled", "transition")
+        assert rows[1].previous == rows[0].hash
+        assert run(journal.head()) == (2, rows[1].hash)
+
+    @pytest.mark.parametrize("value", [True, False, 1, 0, 1.0, 0.0, "1", "", 2**70, 1e300, -0.0], ids=repr)
+    def test_values_of_levers_keep_their_type(self, tmp_path: Path, value: LeverValue) -> None:
+        """1, 1.0, true and "1" are four settings."""
+        journal = self.make(tmp_path)
+        run(journal.record(replace(a_record("a1", to_value=value), snapshot=value), None))
+        found = run(journal.get("a1"))
+        assert found is not None
+        assert repr((found.action.to_value, found.snapshot)) == repr((value, value))
+
+    def test_a_full_record_reads_back_equal(self, tmp_path: Path) -> None:
+        """Every field that a long life fills in."""
+        journal = self.make(tmp_path)
+        record = replace(
+            a_record("a1", ActionState.KEPT),
+            verdict=Verdict(VerdictStatus.IMPROVED, 0.3, 0.2, 0.4, "test", "p95 fell: 200 → 140 ms", 60, 60),
+            guards_broken_before=(("guard:errors", 0.02),),
+            goals_met_before=("goal:a", "goal:b"),
+            belief_before={"mean": 0.1},
+            belief_after={"mean": 0.2, "n": 1.0},
+            executed_at=103.0,
+            ended_at=104.0,
+            acknowledged=True,
+        )
+        run(journal.record(record, None))
+        assert run(journal.get("a1")) == record
+
+    @pytest.mark.parametrize(
+        ("stored", "expected"),
+        [
+            (None, ActionState.PROPOSED),
+            (ActionState.PROPOSED, None),
+            (ActionState.SCHEDULED, ActionState.PROPOSED),
+            (ActionState.PROPOSED, ActionState.SCHEDULED),
+        ],
+        ids=["unknown", "not new", "moved on", "not there yet"],
+    )
+    def test_a_writer_that_is_mistaken_is_refused(
+        self, tmp_path: Path, stored: ActionState | None, expected: ActionState | None
+    ) -> None:
+        """The fence against two writers; a refused step leaves no trace."""
+        journal = self.make(tmp_path)
+        if stored is not None:
+            run(journal.record(a_record("a1", stored), None))
+        before = run(journal.head()), run(journal.get("a1"))
+        with pytest.raises(Conflict, match="a1"):
+            run(journal.record(a_record("a1", ActionState.APPLYING), expected))
+        assert (run(journal.head()), run(journal.get("a1"))) == before
+        assert run(journal.verify()) == before[0][0]
+
+    def test_unfinished_are_those_to_look_after(self, tmp_path: Path) -> None:
+        """All that have not ended and those on probation, oldest first."""
+        journal = self.make(tmp_path)
+        for age, state in enumerate(ActionState):
+            run(journal.record(a_record(f"a-{state}", state, at=1000.0 - age), None))
+        expected = [state for state in ActionState if not state.terminal or state is ActionState.KEPT_ON_PROBATION]
+        assert [record.state for record in run(journal.unfinished())] == expected[::-1]
+
+    def test_recent_are_the_newest_first(self, tmp_path: Path) -> None:
+        """By creation, however often they moved since; of the same moment the later written is newer."""
+        journal = self.make(tmp_path)
+        for action_id, at in (("a", 10.0), ("b", 30.0), ("c", 20.0), ("d", 30.0)):
+            run(journal.record(a_record(action_id, at=at), None))
+        run(journal.record(moved(a_record("a", at=10.0), ActionState.IGNORED), ActionState.PROPOSED))
+        assert [record.action_id for record in run(journal.recent(3))] == ["d", "b", "c"]
+        assert len(run(journal.recent(10))) == 4
+        assert not run(journal.recent(0))
+
+    def test_counts_follow_the_states(self, tmp_path: Path) -> None:
+        """Each action counts once, where it stands now."""
+        journal = self.make(tmp_path)
+        run(write_life(journal, "a", ActionState.SCHEDULED, ActionState.APPLYING))
+        run(write_life(journal, "b", ActionState.SCHEDULED))
+        run(write_life(journal, "c", ActionState.SCHEDULED))
+        assert dict(run(journal.counts())) == {ActionState.APPLYING: 1, ActionState.SCHEDULED: 2}
+
+    def test_notes_are_rows_of_the_same_chain(self, tmp_path: Path) -> None:
+        """Newest first, of the kinds asked for; one about an action is part of its history."""
+        journal = self.make(tmp_path)
+        run(journal.note("paused", "by hand", at=1.0, actor="ann", data={"levers": ["shop/workers"], "ratio": 0.5}))
+        run(write_life(journal, "a"))
+        run(journal.note("frozen", "rollback failed", at=3.0, action_id="a"))
+        run(journal.note("resumed", "by hand", at=4.0))
+        assert [row.seq for row in run(journal.notes(["paused", "resumed"]))] == [4, 1]
+        assert [row.seq for row in run(journal.notes(["resumed", "paused", "frozen"], limit=2))] == [4, 3]
+        assert [row.kind for row in run(journal.history("a"))] == ["transition", "frozen"]
+        first = run(journal.notes(["paused"]))[0]
+        assert (first.actor, first.data, first.action_id) == ("ann", {"levers": ["shop/workers"], "ratio": 0.5}, "")
+        assert run(journal.verify()) == 4
+
+    def test_a_note_cannot_pose_as_a_transition(self, tmp_path: Path) -> None:
+        """Nor carry what JSON cannot hold."""
+        journal = self.make(tmp_path)
+        with pytest.raises(ValueError, match="record"):
+            run(journal.note("transition", "sneaky", at=1.0, action_id="a"))
+        with pytest.raises(ValueError, match="JSON"):
+            run(journal.note("note", "odd", at=1.0, data={"what": object()}))
+        assert run(journal.head()) == (0, "")
+
+    def test_odd_numbers_and_texts_survive(self, tmp_path: Path) -> None:
+        """NaN, ±inf and half a surrogate pair come from broken targets; they must not stop the journal, nor break its chain."""
+        journal = self.make(tmp_path)
+        record = replace(
+            a_record("a1"), reason="naïve \ud800 \x00 🙂", guards_broken_before=(("g", math.nan),), belief_before={"m": -math.inf}
+        )
+        run(journal.record(record, None))
+        row = run(journal.note("note", "", at=math.nan, data={"value": math.inf}))
+        assert run(journal.verify()) == 2
+        found = run(journal.get("a1"))
+        assert found is not None and math.isnan(found.guards_broken_before[0][1]) and found.belief_before == {"m": -math.inf}
+        assert row.data == {"value": math.inf}
+
+    def test_the_chain_tells_every_value_an_action_had(self, tmp_path: Path) -> None:
+        """Each row carries what it changed."""
+        journal = self.make(tmp_path)
+        record = a_record("a1")
+        run(journal.record(record, None))
+        row = run(journal.record(moved(record, ActionState.APPLYING, snapshot=2), ActionState.PROPOSED))
+        assert row.data["changed"] == {"snapshot": 2}
+
+    def test_what_was_written_is_there_after_reopening(self, tmp_path: Path) -> None:
+        """And the chain goes on where it ended."""
+        if not self.durable:
+            pytest.skip("this journal does not outlive its process")
+        journal = self.make(tmp_path)
+        record = run(write_life(journal, "a", ActionState.SCHEDULED))
+        head = run(journal.head())
+        run(journal.close())
+        again = self.make(tmp_path)
+        assert run(again.head()) == head
+        assert run(again.get("a")) == record
+        row = run(again.record(moved(record, ActionState.APPLYING), ActionState.SCHEDULED))
+        assert row.previous == head[1]
+        assert run(again.verify()) == 3
+
+
+class MetricStoreConformance:
+    """The contract of `domain.ports.MetricStore`."""
+
+    durable = True
+
+    def make(self, path: Path) -> MetricStore:
+        """A store kept in the folder `path`."""
+        raise NotImplementedError
+
+    def test_an_empty_store_has_nothing(self, tmp_path: Path) -> None:
+        """And an unknown series is empty, not an error."""
+        store = self.make(tmp_path)
+        run(store.write([]))
+        assert (
+            not run(store.metric_ids())
+            and not run(store.query("shop/x", 0.0, 1e12))
+            and not run(store.samples("shop/x", 0.0, 1e12))
+        )
+        assert run(store.prune(1e12)) == 0
+
+    def test_a_range_is_inclusive_and_in_order(self, tmp_path: Path) -> None:
+        """However the samples arrived."""
+        store = self.make(tmp_path)
+        series, other = Series.named("queue_length", "shop"), Series.named("queue_length", "cart")
+        run(store.write([Reading(series, float(at), float(at)) for at in (30, 10, 20, 40)] + [Reading(other, 7.0, 20.0)]))
+        assert [tuple(pair) for pair in run(store.query(series.metric_id, 10.0, 30.0))] == [
+            (10.0, 10.0),
+            (20.0, 20.0),
+            (30.0, 30.0),
+        ]
+        assert not run(store.query(series.metric_id, 30.5, 39.5))
+        assert list(run(store.metric_ids())) == ["cart/queue_length", "shop/queue_length"]
+
+    def test_a_sample_of_the_same_moment_replaces_the_earlier(self, tmp_path: Path) -> None:
+        """Within one call and between two."""
+        store = self.make(tmp_path)
+        series = Series.named("queue_length", "shop")
+        run(store.write([Reading(series, 1.0, 10.0), Reading(series, 2.0, 10.0)]))
+        assert [tuple(pair) for pair in run(store.query(series.metric_id, 0.0, 99.0))] == [(10.0, 2.0)]
+        run(store.write([Reading(series, 3.0, 10.0)]))
+        assert [tuple(pair) for pair in run(store.query(series.metric_id, 0.0, 99.0))] == [(10.0, 3.0)]
+
+    @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, None, "12", 10**400], ids=str)
+    @pytest.mark.parametrize("field", ["value", "timestamp"])
+    def test_what_is_not_a_number_is_not_kept(self, tmp_path: Path, value: Any, field: str) -> None:
+        """And does not cost its neighbours their place."""
+        store = self.make(tmp_path)
+        series = Series.named("queue_length", "shop")
+        odd = replace(Reading(series, 5.0, 20.0), **{field: value})
+        run(store.write([Reading(series, 1.0, 10.0), odd, Reading(series, 3.0, 30.0)]))
+        assert [tuple(pair) for pair in run(store.query(series.metric_id, -1e300, 1e300))] == [(10.0, 1.0), (30.0, 3.0)]
+
+    def test_a_sample_reads_back_whole(self, tmp_path: Path) -> None:
+        """Identity, meaning and origin; where they changed, as last described."""
+        store = self.make(tmp_path)
+        series = Series.named("pay_response_time_seconds", "shop", {"route": "/pay", "code": "200"}, source="prometheus")
+        series = replace(series, metadata=(("help", "time to pay"),))
+        run(store.write([Reading(series, 0.25, 10.0)]))
+        expected = StoredSample(
+            'shop/pay_response_time_seconds{code="200",route="/pay"}',
+            MetricType.RESPONSE_TIME,
+            0.25,
+            10.0,
+            "prometheus",
+            {"help": "time to pay"},
+            {"route": "/pay", "code": "200"},
+        )
+        assert list(run(store.samples(series.metric_id, 0.0, 99.0))) == [expected]
+        run(store.write([Reading(replace(series, source="http"), 0.5, 20.0)]))
+        assert [sample.source for sample in run(store.samples(series.metric_id, 0.0, 99.0))] == ["http", "http"]
+
+    def test_prune_forgets_only_what_is_older(self, tmp_path: Path) -> None:
+        """The sample of that very moment stays."""
+        store = self.make(tmp_path)
+        a, b = Series.named("a_count", "shop"), Series.named("b_count", "shop")
+        run(store.write([Reading(series, 1.0, float(at)) for series in (a, b) for at in range(10)]))
+        assert run(store.prune(4.0)) == 8
+        assert run(store.prune(4.0)) == 0
+        assert [at for at, _ in run(store.query(a.metric_id, 0.0, 99.0))] == [4.0, 5.0, 6.0, 7.0, 8.0, 9.0]
+        run(store.write([Reading(a, 2.0, 1.0)]))
+        assert next(iter(run(store.query(a.metric_id, 0.0, 99.0)))) == (1.0, 2.0)
+
+    def test_what_was_written_is_there_after_reopening(self, tmp_path: Path) -> None:
+        """And the series are the same ones."""
+        if not self.durable:
+            pytest.skip("this store does not outlive its process")
+        series = Series.named("queue_length", "shop")
+        store = self.make(tmp_path)
+        run(store.write([Reading(series, 1.0, 10.0)]))
+        run(store.close())
+        again = self.make(tmp_path)
+        run(again.write([Reading(series, 2.0, 20.0)]))
+        assert [tuple(pair) for pair in run(again.query(series.metric_id, 0.0, 99.0))] == [(10.0, 1.0), (20.0, 2.0)]
+        assert list(run(again.metric_ids())) == [series.metric_id]

@@ -1,0 +1,78 @@
+"""Weigh what followed the action against one account of what would have happened. Third step of a verdict; vectorised over looks.
+
+The samples after the action are whitened with the account's AR(1), conditional on the state at the moment of acting, so that an
+extreme is expected to fade exactly as fast as this series' extremes fade. With φ = ρ^gap, v = 1 − φ²:
+
+    r_t = (y_t − μ) − φ (y_{t−1} − μ),   difference d = Σ w r / v  /  Σ w² / v,   w = 1 for the first sample, 1 − φ after it
+    var d / σ² = 1/A + (C/A)² V_μ,       A = Σ w²/v,  C = Σ w (1 − φ)/v
+
+Generalised least squares (Aitken 1935) with the uncertainty of the level; the t statistic goes to the e-value of `stats.evalue`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trimtab.stats import critical_t, log_e
+from trimtab.verify.nulls import Null
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One entry per look (…, m): after the first sample, the first two, and so on. Inner scale."""
+
+    difference: Array  # estimate of what the action moved
+    error: Array  # its standard error
+    information: Array  # 1 / var(difference), in units of the noise
+    df: Array
+
+    def log_e(self, widen_up: float = 1.0, widen_down: float = 1.0) -> Array:
+        """Log evidence against "no difference", with standard errors widened for rises and falls apart."""
+        widen = np.where(self.difference >= 0.0, widen_up, widen_down)
+        return log_e(np.square(self.difference / (self.error * widen)), self.information, self.df)
+
+    def bounds(self, look: int, alpha: float, widen_up: float = 1.0, widen_down: float = 1.0) -> tuple[float, float]:
+        """Confidence sequence for the difference at one look; excludes zero exactly where `log_e` ≥ log(1/alpha)."""
+        half = float(critical_t(self.information[look], self.df[look], alpha)) * float(self.error[look])
+        middle = float(self.difference[look])
+        return middle - half * widen_up, middle + half * widen_down
+
+
+def weigh(y: Array, gaps: Array, null: Null, last: Array | None = None) -> Evidence:
+    """Evidence at every look, from samples `y` (m,) or (k, m) after the action, inner scale.
+
+    `gaps` (m,): sampling intervals since the sample before (the first: since the last one before the action). `last` (k, 1): the
+    states at the moment of acting, where they are not the account's own.
+    """
+    phi = np.power(null.rho, gaps)
+    variance = np.maximum(1.0 - phi * phi, 1e-6)
+    weight = 1.0 - phi
+    pull = weight.copy()
+    weight[0] = 1.0
+    centred = y - null.level - null.slope * np.cumsum(gaps)
+    state = np.full_like(centred[..., :1], null.last) if last is None else last
+    before = np.concatenate((state - null.level, centred[..., :-1]), axis=-1)
+    return _accumulate(centred - phi * before, weight, pull, variance, null)
+
+
+def _accumulate(rest: Array, weight: Array, pull: Array, variance: Array, null: Null) -> Evidence:
+    a = np.cumsum(weight * weight / variance)
+    b = np.cumsum(weight * rest / variance, axis=-1)
+    c = np.cumsum(weight * pull / variance)
+    square = np.cumsum(rest * rest / variance, axis=-1)
+    difference = b / a
+    spread = 1.0 / a + np.square(c / a) * null.level_variance
+    df = null.df + np.arange(a.size)
+    noise = (null.df * null.sd**2 + np.maximum(square - b * b / a, 0.0)) / df
+    return Evidence(difference, np.sqrt(noise * spread), np.broadcast_to(1.0 / spread, a.shape), df.astype(np.float64))
+
+
+def conclusive_at(alpha: float) -> float:
+    """The log evidence from which on a difference counts."""
+    return math.log(1.0 / alpha)

@@ -1,0 +1,96 @@
+"""Follow the evidence after an action, look by look, and hold back where the data themselves are in doubt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trimtab.stats import tame
+from trimtab.verify.evidence import Evidence, conclusive_at, weigh
+from trimtab.verify.prepare import STALE_INTERVALS, Trial
+from trimtab.verify.wording import percent
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+MIN_AFTER = 3  # usable samples; an effect that was seen for less is an outlier
+MAX_MISSING = 0.25  # share of readings after settling; beyond it the ones that survive are not the ones that count
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """One entry per usable sample after settling, (m,)."""
+
+    trial: Trial
+    t: Array
+    evidence: tuple[Evidence, ...]  # one per account in force
+    sound: Flags  # whether the data allow a conclusion at this look
+    n_rows: int  # readings after settling, usable or not
+    n_late: int  # usable ones that came after a gap and do not count
+    missing_now: float  # share of readings missing up to the newest row
+
+    @property
+    def last(self) -> int:
+        """Index of the newest look; −1 where there is none."""
+        return self.t.size - 1
+
+    def agreed(self) -> Array:
+        """Log evidence of the weakest account, signed by where the metric went; 0 where accounts disagree on that. (m,)"""
+        up, down = self.trial.widen
+        logs = np.stack([e.log_e(up, down) for e in self.evidence])
+        sides = np.stack([np.sign(e.difference) for e in self.evidence])
+        same = np.all(sides == sides[0], axis=0)
+        return np.asarray(np.where(same, np.maximum(logs.min(axis=0), 0.0) * sides[0], 0.0), dtype=np.float64)
+
+    def decides(self) -> Flags:
+        """Whether each look is conclusive, (m,)."""
+        if self.t.size == 0:
+            return np.zeros(0, dtype=np.bool_)
+        return np.asarray(self.sound & (np.abs(self.agreed()) >= conclusive_at(self.trial.terms.alpha)))
+
+    def doubt(self, look: int) -> str | None:
+        """Why the data at a look (−1: none yet) carry no verdict, in words; None where they do."""
+        n, newest = look + 1, look == self.last
+        if newest and self.n_late:
+            late = f"{self.n_late} of {self.n_rows} readings after settling came after a gap"
+            return f"inconclusive: {late}; restore the sensor and try again"
+        if n < MIN_AFTER:
+            lost = f" ({self.n_rows - n} of {self.n_rows} readings missing or not a measurement)" if self.n_rows > n else ""
+            return f"inconclusive: {n} usable samples after settling{lost}, {MIN_AFTER} are needed; wait for more"
+        if newest and self.missing_now > MAX_MISSING:
+            missing = f"{percent(self.missing_now)} of {self.n_rows} readings after settling are missing"
+            return f"inconclusive: {missing}; restore the sensor"
+        if not bool(self.sound[look]):
+            return f"inconclusive: all {n} samples after settling are exactly equal, as this metric never was; check the sensor"
+        return None
+
+
+def follow(trial: Trial, t: Array, y: Array) -> Looks:
+    """All looks at the readings (r,) after settling, missing ones as NaN or inf."""
+    inner = trial.unit.inner(np.where((y == 0.0) & trial.zero_is_error, np.nan, y))
+    known = np.isfinite(inner)
+    missing = 1.0 - np.cumsum(known) / np.arange(1, t.size + 1)
+    fresh = _before_a_gap(trial, t[known])
+    times, values = t[known][:fresh], inner[known][:fresh]
+    evidence: tuple[Evidence, ...] = ()
+    if fresh:
+        gaps = np.maximum(np.diff(times, prepend=trial.last_t) / trial.interval, 1e-3)
+        calm = tame(values, trial.past.limit)
+        evidence = tuple(weigh(calm, gaps, null) for null in trial.nulls)
+    sound = (np.arange(1, fresh + 1) >= MIN_AFTER) & (missing[known][:fresh] <= MAX_MISSING) & ~frozen(trial, values)
+    return Looks(trial, times, evidence, sound, t.size, int(known.sum()) - fresh, float(missing[-1]) if t.size else 0.0)
+
+
+def frozen(trial: Trial, values: Array) -> Flags:
+    """Whether all samples up to each look are exactly equal although the metric was never steady before, (m,)."""
+    if trial.steady:
+        return np.zeros(values.size, dtype=np.bool_)
+    return np.asarray(np.logical_and.accumulate(values == values[:1]))
+
+
+def _before_a_gap(trial: Trial, t: Array) -> int:
+    """How many samples come before the first gap that is too long to be the same story."""
+    late = np.flatnonzero(np.diff(t, prepend=trial.terms.settled_at) > STALE_INTERVALS * trial.interval)
+    return int(late[0]) if late.size else int(t.size)

@@ -1,0 +1,137 @@
+"""Everything about a trial that is known when the action is applied. Made once per action, from its history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trimtab.verify.nulls import Null, Past, read_past
+from trimtab.verify.placebo import widening
+from trimtab.verify.samples import Before, usable_history
+from trimtab.verify.unit import Unit, choose_unit
+
+Array = NDArray[np.float64]
+
+MIN_BEFORE = 5  # usable samples; with fewer there is no noise to measure against
+STALE_INTERVALS = 10.0  # a gap this long is no longer the same story
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the caller of a judgement asks for; times in seconds, fractions relative."""
+
+    applied_at: float
+    settle_seconds: float
+    sign: int  # +1 where a rise is good
+    target: float | None
+    alpha: float
+    min_effect: float
+    interval_seconds: float | None
+    changes: tuple[float, ...]
+
+    @property
+    def settled_at(self) -> float:
+        """Time from which on samples count."""
+        return self.applied_at + self.settle_seconds
+
+    def counts(self, t: Array) -> NDArray[np.bool_]:
+        """Which times (n,) lie after the action and its settling; the very moment of acting is neither before nor after."""
+        return np.asarray((t > self.applied_at) & (t >= self.settled_at))
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A history on which nothing can be said, and why, in words."""
+
+    terms: Terms
+    n_before: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A history on which a verdict can be built."""
+
+    terms: Terms
+    n_before: int
+    interval: float  # seconds between samples
+    unit: Unit
+    zero_is_error: bool
+    steady: bool  # whether three equal values in a row occurred, so that equal values after it are no sign of a dead sensor
+    past: Past
+    widen: tuple[float, float]  # factors on the standard errors, (for rises, for falls)
+    last_t: float  # time of the newest usable sample before the action
+    regime_t: float  # time at which the current regime began
+
+    @property
+    def regime_n(self) -> int:
+        """Samples in the current regime."""
+        return self.n_before - self.past.regime_start
+
+    @property
+    def nulls(self) -> tuple[Null, ...]:
+        """The accounts in force, "it goes on" first."""
+        past = self.past
+        rest = [null for null in (past.reverts, past.returns, past.drifts) if null is not None and null is not past.goes_on]
+        return (past.goes_on, *rest)
+
+
+def prepare(terms: Terms, t: Array, y: Array) -> Trial | Refusal:
+    """Read the history (n,) before the action, ascending, missing values as NaN or inf."""
+    before = usable_history(t, y)
+    problem = _too_few(before.y.size, t.size) or _too_old(terms, before)
+    if problem is not None:
+        return Refusal(terms, before.y.size, problem)
+    unit = choose_unit(before.y)
+    if unit is None:
+        return Refusal(terms, before.y.size, _all_zero(before.y.size))
+    past = read_past(before.t, unit.inner(before.y), unit.floor, terms.changes)
+    return Trial(
+        terms=terms,
+        n_before=before.y.size,
+        interval=_interval(terms, before.t),
+        unit=unit,
+        zero_is_error=before.zero_is_error,
+        steady=steady(before.y),
+        past=past,
+        widen=widening(past.y, past.reverts, terms.alpha) if past.reverts is not None else (1.0, 1.0),
+        last_t=float(before.t[-1]),
+        regime_t=float(before.t[past.regime_start]),
+    )
+
+
+def steady(y: Array) -> bool:
+    """Whether three equal values in a row occur.
+
+    >>> steady(np.array([1.0, 2.0, 2.0, 2.0])), steady(np.array([1.0, 2.0, 2.0]))
+    (True, False)
+    """
+    same = np.diff(y) == 0.0
+    return bool(np.any(same[1:] & same[:-1]))
+
+
+def _interval(terms: Terms, t: Array) -> float:
+    return terms.interval_seconds or float(np.median(np.diff(t)))
+
+
+def _too_few(n: int, rows: int) -> str | None:
+    if n >= MIN_BEFORE:
+        return None
+    lost = f" ({rows - n} of {rows} readings missing or not a measurement)" if rows > n else ""
+    return f"inconclusive: {n} usable samples before the action{lost}, {MIN_BEFORE} are needed; act once more history is there"
+
+
+def _too_old(terms: Terms, before: Before) -> str | None:
+    interval, age = _interval(terms, before.t), terms.applied_at - float(before.t[-1])
+    if age <= STALE_INTERVALS * interval:
+        return None
+    pace = f"one comes every {interval:g} s"
+    return (
+        f"inconclusive: the newest of {before.y.size} samples was {age:g} s old at the action ({pace}); restore the sensor first"
+    )
+
+
+def _all_zero(n: int) -> str:
+    return f"inconclusive: all {n} samples before the action are zero, and nothing is relative to zero; judge another metric"

@@ -1,0 +1,88 @@
+"""Turn a look into a `Verdict`: status, effect, interval, flag and sentence. Last step; everything is decided before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from trimtab.domain.verdicts import Verdict, VerdictStatus
+from trimtab.verify.futility import is_futile
+from trimtab.verify.looks import Looks
+from trimtab.verify.prepare import Refusal, Trial
+from trimtab.verify.wording import Against, conclusive, undecided
+
+METHOD = "ar(1) e-process"
+
+
+def refused(refusal: Refusal, n_after: int) -> Verdict:
+    """The verdict on a history that carries none."""
+    return Verdict(VerdictStatus.INCONCLUSIVE, None, None, None, METHOD, refusal.problem, refusal.n_before, n_after)
+
+
+def spoken(looks: Looks, look: int) -> Verdict:
+    """The verdict at one look (−1: none yet)."""
+    trial, n_after = looks.trial, look + 1
+    doubt = looks.doubt(look)
+    if doubt is not None:
+        return Verdict(VerdictStatus.INCONCLUSIVE, None, None, None, METHOD, doubt, trial.n_before, n_after)
+    low, high = _hull(looks, look)
+    effect = _most_modest([_relative(trial, i, float(e.difference[look])) for i, e in enumerate(looks.evidence)])
+    against = _against(trial)
+    if bool(looks.decides()[look]):
+        rises = float(looks.agreed()[look]) > 0.0
+        status = VerdictStatus.IMPROVED if rises == (trial.terms.sign > 0) else VerdictStatus.WORSE
+        reason = conclusive(status, effect, (low, high), against, n_after, rises=rises)
+        return Verdict(status, effect, low, high, _method(trial), reason, trial.n_before, n_after)
+    low, high = min(low, 0.0), max(high, 0.0)
+    futile = is_futile(trial, looks.evidence[0], look)
+    reason = undecided(effect, (low, high), against, n_after, futile=futile)
+    return Verdict(VerdictStatus.INCONCLUSIVE, effect, low, high, _method(trial), reason, trial.n_before, n_after, futile)
+
+
+def held(verdict: Verdict, control: str) -> Verdict:
+    """A conclusive verdict withheld because a control moved the same way."""
+    return replace(
+        verdict,
+        status=VerdictStatus.INCONCLUSIVE,
+        low=min(0.0, verdict.low or 0.0),
+        high=max(0.0, verdict.high or 0.0),
+        reason=f"inconclusive: the control {control} moved the same way, which the action cannot have caused ({verdict.reason})",
+    )
+
+
+def _hull(looks: Looks, look: int) -> tuple[float, float]:
+    """From the least to the greatest effect that any account in force leaves possible."""
+    trial, ends = looks.trial, []
+    for account, evidence in enumerate(looks.evidence):
+        ends += [_relative(trial, account, end) for end in evidence.bounds(look, trial.terms.alpha, *trial.widen)]
+    return min(ends), max(ends)
+
+
+def _relative(trial: Trial, account: int, difference: float) -> float:
+    return trial.terms.sign * trial.unit.relative(difference, trial.nulls[account].level)
+
+
+def _most_modest(effects: list[float]) -> float:
+    """The most modest of several estimates; 0 where they disagree on the direction.
+
+    >>> _most_modest([0.3, 0.2]), _most_modest([0.3, -0.1])
+    (0.2, 0.0)
+    """
+    if min(effects) < 0.0 < max(effects):
+        return 0.0
+    return min(effects, key=abs)
+
+
+def _against(trial: Trial) -> Against:
+    past = trial.past
+    own_past = past.reverts is not None and past.reverts is not past.goes_on
+    return Against(trial.regime_n, trial.regime_t, own_past, past.returns is not None, past.drifts is not None)
+
+
+def _method(trial: Trial) -> str:
+    against = _against(trial)
+    names = ["current regime" if trial.regime_n < trial.n_before else "own past"]
+    names += ["own past"] if against.own_past else []
+    names += ["earlier episodes"] if against.episodes else []
+    names += ["drift"] if against.drift else []
+    widened = max(trial.widen)
+    return f"{METHOD} against {', '.join(names)}" + (f", widened {widened:.1f} × by placebo actions" if widened > 1.0 else "")

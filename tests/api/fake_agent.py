@@ -1,0 +1,209 @@
+"""A small agent that is honest: records in a dict, a count of effects, `Conflict` on a second approval."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+from trimtab.domain.actions import ActionRecord, ActionState, Choice, Decision, JournalRow, OptimizationAction, Plan
+from trimtab.domain.direction import Direction
+from trimtab.domain.errors import Conflict, NotFound
+from trimtab.domain.goals import Goal, GoalState
+from trimtab.domain.levers import ActionPriority, Reversibility
+from trimtab.domain.metrics import Health, Series, Trust
+from trimtab.domain.verdicts import Verdict, VerdictStatus
+
+START = 1_772_357_400.0  # 2026-03-01T09:30:00Z
+NAN = float("nan")
+
+
+def action(action_id: str, **changes: Any) -> OptimizationAction:
+    about: dict[str, Any] = {
+        "action_id": action_id,
+        "action_type": "workers_increase",
+        "description": "Raise shop/workers from 2 to 4",
+        "element": "shop",
+        "lever": "workers",
+        "from_value": 2,
+        "to_value": 4,
+        "metric_name": "shop_p95_seconds",
+        "goal_id": "goal:shop:shop_p95_seconds",
+        "trigger": "shop_p95_seconds is 0.4, above its target of 0.2",
+        "trigger_metric_id": "shop/shop_p95_seconds",
+        "expected_improvement": 0.1,
+        "success_probability": 0.5,
+        "risk_level": 0.3,
+        "priority": ActionPriority.HIGH,
+        "reversibility": Reversibility.REVERSIBLE,
+        "settle_seconds": 20.0,
+        "created_at": START,
+        "locks": frozenset({"shop"}),
+    }
+    return OptimizationAction(**{**about, **changes})
+
+
+def records() -> list[ActionRecord]:
+    """One of each kind that looks different from outside, oldest first."""
+    improved = Verdict(VerdictStatus.IMPROVED, 0.3, 0.2, 0.4, "ar-block e-process", "p95 fell by 30 % (20 to 40 %)", 100, 60)
+    unclear = Verdict(VerdictStatus.INCONCLUSIVE, NAN, float("-inf"), float("inf"), "ar-block e-process", "too little data")
+    act = Decision(Choice.ACT, "worth it: 0.05 expected", 0.05, 0.03, 0.5, 0.1, exploratory=True)
+    ask = Decision(Choice.ASK, "autonomy is ask", NAN, 0.0, 0.5, 0.1)
+    return [
+        ActionRecord(
+            action("kept_1"),
+            ActionState.KEPT,
+            START + 60,
+            "kept: improved by at least 20 %",
+            act,
+            executed_at=START + 5,
+            ended_at=START + 60,
+            snapshot=2,
+            verdict=improved,
+            belief_before={"alpha": 1.0},
+            belief_after={"alpha": 2.0, "beta": NAN},
+        ),
+        ActionRecord(
+            action("undone_1", to_value=NAN),
+            ActionState.ROLLED_BACK,
+            START + 90,
+            "rolled back",
+            act,
+            executed_at=START + 70,
+            verdict=unclear,
+            error="no answer",
+        ),
+        ActionRecord(action("waits_1"), ActionState.AWAITING_APPROVAL, START + 95, "asks", ask, expires_at=START + 900),
+        ActionRecord(
+            action("waits_2", lever="mode", from_value="a", to_value="b"), ActionState.AWAITING_APPROVAL, START + 96, "asks", ask
+        ),
+        ActionRecord(action("proposed_1", created_at=1e300), ActionState.PROPOSED, NAN, "new"),
+    ]
+
+
+@dataclass
+class FakeAgent:
+    """The facade. `effects` counts what would have reached a lever; `calls` what was asked, by whom."""
+
+    state: str = "running"
+    started_at: float = START
+    ready: tuple[bool, str] = (True, "every stage turned within its period")
+    effects: list[str] = field(default_factory=list)
+    calls: list[tuple[str, str, str]] = field(default_factory=list)
+    records: dict[str, ActionRecord] = field(default_factory=lambda: {each.action_id: each for each in records()})
+    fail_with: Exception | None = None  # raised by whatever is asked next
+    clock: float = START + 100.0
+
+    def now(self) -> float:
+        return self.clock
+
+    def digest(self) -> str:
+        """Of everything that a request could have changed."""
+        parts = (self.state, self.started_at, self.ready, self.effects, self.calls, sorted(self.records.items()), self.clock)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+    @property
+    def plan(self) -> Plan:
+        decided = [(record.action, record.decision) for record in self.records.values() if record.decision]
+        return Plan(START + 95, "2 changes wait for a person", tuple(decided[2:] + decided[:1]))
+
+    def get_status(self) -> Mapping[str, Any]:
+        if self.fail_with:
+            raise self.fail_with
+        return {
+            "state": self.state,
+            "uptime_seconds": self.now() - self.started_at,
+            "pending_actions": 3,
+            "active_actions": 0,
+            "completed_actions": 1,
+            "goals": [
+                {"metric": "shop_p95_seconds", "target": 0.2, "current": NAN, "achieved": None, "hold": "stale for 90 s"},
+                {"metric": "host_cpu_percent", "target": 85.0, "current": 20.0, "achieved": True, "hold": None},
+            ],
+            "stats": {"total_actions": 5, "successful_actions": 1, "failed_actions": 1, "total_improvement": 0.3},
+            "holds": ["shop_p95_seconds: stale for 90 s"],
+            "paused": self.state == "paused",
+            "plan": self.plan.sentence,
+            "journal": {"seq": 9, "hash": "ab" * 32},
+        }
+
+    def get_recent_actions(self, count: int) -> Sequence[ActionRecord]:
+        return list(reversed(self.records.values()))[:count]
+
+    def goal_states(self) -> Sequence[GoalState]:
+        p95 = Goal("shop_p95_seconds", 0.2, Direction.MINIMIZE, element="shop")
+        cpu = Goal("host_cpu_percent", 85.0, Direction.MINIMIZE, weight=0.5)
+        return [
+            GoalState(p95, "shop", NAN, None, None, NAN, NAN, Trust(Health.STALE, "stale for 90 s")),
+            GoalState(cpu, "host", 20.0, 21.0, True, 1.0, 0.0, Trust(Health.OK)),
+        ]
+
+    def series(self) -> Sequence[tuple[Series, float | None, float | None, Trust]]:
+        return [
+            (Series.named("shop_p95_seconds", "shop", {"route": "/päy"}), NAN, START, Trust(Health.INVALID, "NaN")),
+            (Series.named("host_cpu_percent", "host"), 20.0, START + 90, Trust(Health.OK)),
+            (Series.named("queue_length", "shop"), None, None, Trust(Health.MISSING, "never read")),
+        ]
+
+    def stats(self) -> Mapping[str, float]:
+        return {"turns": 12.0, "turn-seconds": 0.002, "broken": NAN}
+
+    def _known(self, action_id: str) -> ActionRecord:
+        if self.fail_with:
+            raise self.fail_with
+        if action_id not in self.records:
+            raise NotFound(f"no action {action_id!r}", remedy="`trimtab history` lists them")
+        return self.records[action_id]
+
+    async def explain(self, action_id: str) -> tuple[ActionRecord, Sequence[JournalRow]]:
+        record = self._known(action_id)
+        data = {"low": NAN, "locks": frozenset({"shop"}), "choice": Choice.ASK, "decision": record.decision}
+        row = JournalRow(1, START, "transition", action_id, None, ActionState.PROPOSED, "trimtab", "new", data, "", "ab" * 32)
+        return record, [row, replace(row, seq=2, from_state=ActionState.PROPOSED, to_state=record.state, reason=record.reason)]
+
+    async def approve(self, action_id: str, *, approved: bool, plan_hash: str | None, actor: str) -> ActionRecord:
+        record = self._known(action_id)
+        if record.state is not ActionState.AWAITING_APPROVAL:
+            raise Conflict(f"{action_id} is {record.state.value}, and does not wait for approval", remedy="Look at it first")
+        if plan_hash is not None and plan_hash != record.action.plan_hash:
+            raise Conflict("the plan is another by now", remedy="Look at the new one")
+        state = ActionState.SCHEDULED if approved else ActionState.REJECTED
+        if approved:
+            self.effects.append(action_id)
+        return self._replace(record, state, "approve" if approved else "reject", actor)
+
+    async def rollback(self, action_id: str, *, actor: str) -> ActionRecord:
+        record = self._known(action_id)
+        if record.state is not ActionState.KEPT:
+            raise Conflict(f"{action_id} holds nothing to take back", remedy="Look at its state")
+        self.effects.append(f"undo {action_id}")
+        return self._replace(record, ActionState.ROLLING_BACK, "rollback", actor)
+
+    async def pause(self, actor: str) -> None:
+        self.calls.append(("pause", "", actor))
+        self.state = "paused"
+
+    async def resume(self, actor: str) -> None:
+        self.calls.append(("resume", "", actor))
+        self.state = "running"
+
+    def _replace(self, record: ActionRecord, state: ActionState, verb: str, actor: str) -> ActionRecord:
+        self.calls.append((verb, record.action_id, actor))
+        self.records[record.action_id] = replace(record, state=state, actor=actor, reason=f"{verb} by {actor}", since=self.clock)
+        return self.records[record.action_id]
+
+
+@dataclass(frozen=True)
+class Holder:
+    name: str
+    role: str
+
+
+class FakeTokens:
+    """Four tokens: one a role, and one with a role that nobody knows."""
+
+    known: ClassVar = {f"{role}-token": Holder(f"{role}-name", role) for role in ("viewer", "operator", "admin", "emperor")}
+
+    def check(self, token: str) -> Holder | None:
+        return self.known.get(token)

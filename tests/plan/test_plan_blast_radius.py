@@ -1,0 +1,50 @@
+"""Laws that every plan obeys whatever the situation, by the independent checker of benchmarks/blast_radius.py."""
+
+from __future__ import annotations
+
+import importlib.util
+import pickle
+import random
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trimtab.domain.actions import Choice
+
+PATH = Path(__file__).parents[2] / "benchmarks" / "blast_radius.py"
+spec = importlib.util.spec_from_file_location("blast_radius", PATH)
+assert spec is not None and spec.loader is not None
+blast = importlib.util.module_from_spec(spec)
+sys.modules["blast_radius"] = blast  # dataclasses and pickle look their module up
+spec.loader.exec_module(blast)
+
+
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=150, deadline=None)
+def test_no_plan_breaks_a_law(rng):
+    world = blast.generate(rng)
+    plan = blast.plan_of(world)
+    assert list(blast.violations(world, plan)) == []
+    assert plan == blast.plan_of(pickle.loads(pickle.dumps(world)))
+    assert plan.sentence
+
+
+def test_no_plan_breaks_a_law_in_many_seeded_worlds_and_some_act():
+    rng, choices = random.Random(5), Counter()
+    for _ in range(2_000):
+        world = blast.generate(rng)
+        plan = blast.plan_of(world)
+        assert list(blast.violations(world, plan)) == []
+        choices.update(decision.choice for _, decision in plan.decided)
+    assert all(choices[choice] > 50 for choice in Choice)  # otherwise the laws were hardly tested
+
+
+@pytest.mark.parametrize("name", blast.BROKEN)
+def test_the_checker_catches_a_broken_planner(name):
+    rng = random.Random(3)
+    worlds = (blast.generate(rng) for _ in range(1_500))
+    assert any(list(blast.violations(world, blast.BROKEN[name](world))) for world in worlds)

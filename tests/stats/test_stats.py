@@ -1,0 +1,153 @@
+"""The shared mathematics: tables where the answer is known, laws where it is not."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trimtab.stats import (
+    block_means,
+    change_points,
+    critical_t,
+    difference_noise,
+    fit_ar1,
+    level_precision,
+    log_e,
+    log_e_two_means,
+    mad_sd,
+    running_means,
+    tame,
+    tame_history,
+)
+
+
+def ar1(seed: int, n: int, rho: float) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    out = np.empty(n)
+    state = float(rng.standard_normal())
+    for i, e in enumerate(rng.standard_normal(n) * math.sqrt(1 - rho * rho)):
+        out[i] = state = rho * state + e
+    return out
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.5, 0.9, 0.98])
+def test_autocorrelation_is_found_and_rather_too_high(rho: float) -> None:
+    fits = [fit_ar1(ar1(seed, 4000, rho)) for seed in range(10)]
+    assert np.mean([f.rho for f in fits]) >= rho
+    assert max(f.rho for f in fits) <= rho + 0.06
+    assert np.mean([f.sd for f in fits]) == pytest.approx(1.0, abs=0.12)
+
+
+def test_few_samples_are_taken_for_autocorrelated() -> None:
+    assert fit_ar1(ar1(1, 8, 0.0)).rho > 0.2
+
+
+def test_a_level_shift_does_not_count_as_autocorrelation() -> None:
+    y = ar1(2, 200, 0.2)
+    y[120:] += 20.0
+    assert fit_ar1(y).rho > 0.9
+    assert fit_ar1(y, (0, 120)).rho < 0.5
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 50])
+def test_a_constant_has_the_floor_for_its_noise(n: int) -> None:
+    fit = fit_ar1(np.full(n, 3.0), floor=0.01)
+    assert fit.sd == 0.01
+    assert 0.0 <= fit.rho < 1.0
+
+
+SHIFTS = [
+    pytest.param([0] * 30 + [9] * 3, (0, 30), id="a fault of three samples"),
+    pytest.param([0] * 12 + [9] * 12, (0, 12), id="half and half"),
+    pytest.param([0] * 20 + [9] * 8 + [0] * 10 + [9] * 8, (0, 20, 28, 38), id="up, down, up"),
+    pytest.param([0] * 40, (0,), id="nothing"),
+    pytest.param([0] * 20 + [9] + [0] * 20, (0,), id="an outlier"),
+]
+
+
+@pytest.mark.parametrize(("levels", "starts"), SHIFTS)
+def test_shifts_are_found_where_they_are(levels: list[int], starts: tuple[int, ...]) -> None:
+    hits = 0
+    for seed in range(20):
+        y = np.asarray(levels, float) + ar1(seed, len(levels), 0.2)
+        found = change_points(tame_history(y, 4.0), 0.01)
+        hits += len(found) == len(starts) and all(abs(a - b) <= 1 for a, b in zip(found, starts, strict=True))
+    assert hits >= 18
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
+def test_stationary_noise_has_one_regime(rho: float) -> None:
+    assert sum(len(change_points(ar1(seed, 2000, rho), 0.01)) > 1 for seed in range(20)) <= 1
+
+
+def test_differences_see_the_noise_behind_shifts() -> None:
+    y = ar1(3, 2000, 0.9)
+    y[1000:] += 30.0
+    noise = difference_noise(y, 0.01)
+    assert 0.75 < noise.rho < 0.92
+    assert noise.step == pytest.approx(math.sqrt(2 * (1 - 0.9)), rel=0.1)
+
+
+def test_the_critical_t_is_where_the_evidence_reaches_the_level() -> None:
+    information, df = np.array([0.5, 3.0, 40.0, 4000.0]), np.array([8.0, 20.0, 200.0, 5000.0])
+    t = critical_t(information, df, 0.05)
+    assert np.allclose(log_e(t**2, information, df), math.log(20), atol=1e-3)
+    assert np.all(log_e(t**2, information, df) <= math.log(20) + 1e-9)
+
+
+def test_with_next_to_no_data_no_t_is_enough() -> None:
+    assert critical_t(1e-6, 1.0, 0.05) == np.inf
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.floats(0, 1e4), st.floats(1e-3, 1e5), st.floats(1, 1e5))
+def test_evidence_grows_with_t(t2: float, information: float, df: float) -> None:
+    assert log_e(t2 + 1.0, information, df) >= log_e(t2, information, df) - 1e-9
+
+
+def test_peeking_at_every_sample_stays_within_the_level() -> None:
+    """Ville: over 300 looks at white noise, evidence beyond 1/α in at most α of the series; a t test at every look does not."""
+    crossed = naive = 0
+    for seed in range(200):
+        a, b = ar1(seed, 60, 0.0), ar1(seed + 10_000, 300, 0.0)
+        n = np.arange(2, 301)
+        means = np.cumsum(b)[1:] / n
+        information = 60 * n / (60 + n)
+        rest = np.square(a - a.mean()).sum() + np.cumsum(b**2)[1:] - n * means**2
+        t2 = (means - a.mean()) ** 2 * information * (60 + n - 2) / rest
+        crossed += bool(np.any(log_e(t2, information, 60.0 + n - 2) >= math.log(20)))
+        naive += bool(np.any(t2 > 3.9))
+    assert crossed <= 0.05 * 200 + 6
+    assert naive >= 40
+
+
+def test_two_means_need_two_samples_each_and_some_noise() -> None:
+    few, same = np.array([1.0]), np.array([2.0, 2.0, 2.0])
+    assert log_e_two_means(few, same) == 0.0
+    assert log_e_two_means(same, same + 1) == 0.0
+
+
+def test_blocks() -> None:
+    assert block_means(np.arange(7.0), 3).tolist() == [2.0, 5.0]
+    assert running_means(np.arange(4.0), 5).size == 0
+    assert level_precision(1, 0.9) == 1.0
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60), st.floats(1e-3, 1e3))
+def test_taming_is_causal_from_the_third_sample_on(values: list[float], limit: float) -> None:
+    y = np.asarray(values)
+    whole = tame(y, limit)
+    for end in range(3, y.size):
+        assert np.array_equal(tame(y[:end], limit), whole[:end])
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40), st.floats(-1e3, 1e3), st.floats(0.1, 10))
+def test_robust_scale_moves_with_the_unit_only(values: list[float], shift: float, factor: float) -> None:
+    y = np.asarray(values)
+    assert mad_sd(factor * y + shift) == pytest.approx(factor * mad_sd(y), rel=1e-6, abs=1e-6)
