@@ -18,13 +18,14 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from services.crashes import EFFECT, KINDS, REQUEST, Case, Left, Scenario, crash
 
+TRANSPORTS = ("http", "app")
 SCENARIOS = (
     Scenario("kept", "better"),
     Scenario("worse", "worse"),
@@ -53,7 +54,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with ThreadPoolExecutor(max_workers=options.parallel) as pool:
-        dry = [Case(scenario, kind, "") for scenario, kind in plan(options.short, options.full)]
+        dry = [Case(scenario, kind, "", transport) for scenario, kind, transport in plan(options.short, options.full)]
         walks = list(pool.map(_isolated, dry))
         cases = [case for before, walk in zip(dry, walks, strict=True) for case in kills(before, walk.edges)]
         cases += [
@@ -67,19 +68,20 @@ def main() -> int:
     return report(results, as_json=options.json)
 
 
-def plan(short: bool, full: bool) -> Iterator[tuple[Scenario, str]]:
-    """The scenarios with the kinds of lever that each is run with."""
+def plan(short: bool, full: bool) -> Iterator[tuple[Scenario, str, str]]:
+    """The scenarios with the kinds and transports of lever that each is run with."""
     if short:
-        yield SCENARIOS[0], KINDS[0]
+        yield SCENARIOS[0], KINDS[0], TRANSPORTS[0]
         return
+    every = [(kind, transport) for kind in KINDS for transport in TRANSPORTS]
     for number, scenario in enumerate(SCENARIOS):
-        for kind in KINDS if full or number < 2 else (KINDS[number % len(KINDS)],):
-            yield scenario, kind
+        for kind, transport in every if full or number < 2 else (every[(3 * number) % len(every)],):
+            yield scenario, kind, transport
 
 
 def kills(case: Case, edges: Iterable[str]) -> list[Case]:
     """A case for each side of each row that a scenario writes."""
-    return [Case(case.scenario, case.kind, f"{edge}:{side}") for edge in dict.fromkeys(edges) for side in ("before", "after")]
+    return [replace(case, kill_at=f"{edge}:{side}") for edge in dict.fromkeys(edges) for side in ("before", "after")]
 
 
 def report(results: list[Left], *, as_json: bool) -> int:

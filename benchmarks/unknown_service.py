@@ -4,7 +4,7 @@ A service (`services/unknown.py`) with three levers (one helps, one does nothing
 process of its own, the agent (`python -m trimtab run`) in another. After 60 s demand rises by ×1.5 to ×6. Bars, each judged from
 the service's own truth and not from what the agent says of itself:
 
-  recovered   the true level is within the goal again at most 120 s after the fault
+  recovered   the true level is within the goal again at most 120 s after the fault, and stays there
   nothing wrong kept   no change of the lever that does nothing is `kept`, nor of the harmful one beyond its point
   guard held  at the end no guard is broken
   at most 3 actions at once
@@ -47,7 +47,8 @@ class Run:
     seed: int
     fault: bool
     service: str
-    recovered_after: float | None = None  # seconds from the fault, by the service's truth
+    met_after: float | None = None  # seconds from the fault until the goal was first met again, by the service's truth
+    recovered_after: float | None = None  # the same, until it was met for good: from then to the end of the run
     reported_after: float | None = None  # the same, by GET /agent/goals
     most_at_once: int = 0
     guard_held: bool | None = None
@@ -64,7 +65,9 @@ class Run:
         """The bars that were missed."""
         missed = [self.trouble] if self.trouble else []
         if self.fault and (self.recovered_after is None or self.recovered_after > RECOVER_WITHIN):
-            missed.append("not recovered in time")
+            missed.append(
+                "not recovered in time" if self.met_after is None or self.met_after > RECOVER_WITHIN else "met, then missed again"
+            )
         if not self.fault and self.kept:
             missed.append("kept something without a fault")
         if self.wrong_kept:
@@ -113,14 +116,18 @@ def main() -> int:
 
 def line(result: Run) -> str:
     """A run for a person."""
-    found = f"recovered after {result.recovered_after:5.1f} s" if result.recovered_after is not None else "not recovered"
-    told = f"reported {result.reported_after:5.1f} s" if result.reported_after is not None else "not reported"
+    first, good, told = (_seconds(after) for after in (result.met_after, result.recovered_after, result.reported_after))
     head = f"{'FAIL' if result.failures else 'PASS'} seed {result.seed} {result.service}"
-    outcome = f"{found}, {told}" if result.fault else f"{len(result.kept)} kept"
+    met = f"goal met again after {first}, for good after {good}, reported after {told}"
+    outcome = met if result.fault else f"{len(result.kept)} kept"
     tail = [f"at most {result.most_at_once} at once", f"guard broken for {result.guard_broken_seconds:.0f} s in trials"]
     tail += [f"MISSED: {', '.join(result.failures)}"] if result.failures else []
     tail += [f"on probation: {', '.join(result.wrong_on_probation)}"] if result.wrong_on_probation else []
     return "\n     ".join([f"{head}: {outcome}; {'; '.join(tail)}", *result.actions])
+
+
+def _seconds(after: float | None) -> str:
+    return "never" if after is None else f"{after:.0f} s"
 
 
 def run(seed: int, fault: bool, seconds: float, keep: Path | None) -> Run:
@@ -196,6 +203,8 @@ class Watch:
             if fault_at is not None:
                 met_since = (met_since or now) if truth["goal_met"] else None
                 self._result.recovered_after = met_since - fault_at if met_since is not None else None
+                if truth["goal_met"] and self._result.met_after is None:
+                    self._result.met_after = now - fault_at
                 self._ask_goal(fault_at)
             self._result.most_at_once = max(self._result.most_at_once, self._get(f"{self._agent}/agent/status")["active_actions"])
             time.sleep(POLL)

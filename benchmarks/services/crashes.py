@@ -48,11 +48,12 @@ class Case:
     scenario: Scenario
     kind: str
     kill_at: str
+    transport: str = "http"  # http | app
 
     @property
     def name(self) -> str:
         """For the report."""
-        return f"{self.scenario.name} / {self.kind} / {self.kill_at or 'no kill'}"
+        return f"{self.scenario.name} / {self.transport} {self.kind} / {self.kill_at or 'no kill'}"
 
 
 @dataclass
@@ -72,6 +73,7 @@ def crash(case: Case, folder: Path) -> Left:
     left = Left(case.name)
     manners = [word for name, value in case.scenario.slow for word in (f"--{name}", str(value))]
     program = [str(HERE / "fragile.py"), "--meaning", case.scenario.meaning, *manners]
+    program += ["--socket", str(folder / "app.sock")] if case.transport == "app" else []
     with child(program, folder / "service.log") as service:
         ports = first_line(service)
         config = folder / "trimtab.yaml"
@@ -232,10 +234,14 @@ def _agent(folder: Path, config: Path, environment: dict[str, str]) -> Iterator[
 
 def _configuration(case: Case, port: int, folder: Path) -> dict[str, Any]:
     url = f"http://127.0.0.1:{port}"
+    by_http = case.transport == "http"
     lever: dict[str, Any] = {
         "name": case.kind,
-        "type": "http",
-        "url": f"{url}/levers/{case.kind}",
+        **(
+            {"type": "http", "url": f"{url}/levers/{case.kind}"}
+            if by_http
+            else {"type": "app", "socket": str(folder / "app.sock")}
+        ),
         "kind": case.kind,
         "settle_seconds": 1.5,
         "autonomy": "ask" if case.scenario.ask else "act",
@@ -245,7 +251,10 @@ def _configuration(case: Case, port: int, folder: Path) -> dict[str, Any]:
         lever |= {"bounds": [1, 8] if case.kind == "integer" else [0.25, 4.0], "step": 1 if case.kind == "integer" else 0.25}
     if case.kind == "choice":
         lever["choices"] = ["slow", "plain", "quick", "other", "wild", "foreign"]
-    metrics = {"fragile_wait_seconds": "wait", "fragile_error_ratio": "errors"}
+    sensor: dict[str, Any] = {"type": "app", "socket": str(folder / "app.sock")}
+    if by_http:
+        metrics = {"fragile_wait_seconds": "wait", "fragile_error_ratio": "errors"}
+        sensor = {"type": "http_json", "url": f"{url}/stats", "metrics": metrics}
     return {
         "version": 1,
         "storage": {"path": str(folder / "data")},
@@ -258,7 +267,7 @@ def _configuration(case: Case, port: int, folder: Path) -> dict[str, Any]:
         "elements": [
             {
                 "name": "fragile",
-                "sensors": [{"type": "http_json", "url": f"{url}/stats", "metrics": metrics}],
+                "sensors": [sensor],
                 "levers": [lever],
                 "guards": [{"metric_name": "fragile_error_ratio", "max": 0.05}],
             }

@@ -1,11 +1,13 @@
 """A service for crash tests: four levers, one of each kind, that log every request to change them and answer as slowly as told.
 
 `python benchmarks/services/fragile.py` prints {"public": port, "private": port}. Public: `GET /stats` (a wait and an error
-ratio that depend on the levers) and `/levers/{kind}`. How the first PUT goes wrong is told on the command line. Private: `GET
-/log` yields every PUT with the instants at which it came, took effect and was answered.
+ratio that depend on the levers) and `/levers/{kind}`; with --socket the same through
+`trimtab.sdk`. How the first PUT goes wrong is told on the command line. Private: `GET /log` yields every PUT with the
+instants at which it came, took effect and was answered.
 
 A lever at its `better` value halves the wait, at its `worse` value doubles it, at its `breaking` value fails a tenth of the
-requests; at its `idle` value nothing happens."""
+requests; at its `idle` value nothing happens.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,12 @@ import argparse
 import asyncio
 import random
 import sys
+import threading
 import time
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -24,6 +28,7 @@ from starlette.routing import Route
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from services.serving import serve
+from trimtab.sdk import App
 
 START = {"integer": 2, "float": 0.5, "choice": "plain", "boolean": False}
 VALUES = {  # what each scenario asks for; a boolean has but one other value, so its meaning is told by --meaning
@@ -60,21 +65,21 @@ class Fragile:
         errors = 0.1 if "breaking" in meanings else 0.002
         return {"wait": wait * (1 + self.rng.gauss(0, NOISE)), "errors": errors * (1 + self.rng.gauss(0, NOISE))}
 
-    async def put(self, kind: str, value: object) -> None:
-        """Take a value, as badly as told: only the first PUT of a value other than the start's goes wrong."""
+    def put(self, kind: str, value: object) -> None:
+        """Take a value, in a thread of the caller's, as badly as told: only the first that is not the start's goes wrong."""
         entry: dict[str, object] = {"lever": kind, "value": value, "came": time.time(), "took_effect": None, "answered": None}
         self.log.append(entry)
         behaviour, first = self.behaviour, value != START[kind] and sum(e["value"] != START[kind] for e in self.log) == 1
         if first:
-            await asyncio.sleep(behaviour.get("before", 0.0))
+            time.sleep(behaviour.get("before", 0.0))
         if not (first and behaviour.get("lost")):
             entry["changed"] = self.values[kind] != value
             self.values[kind] = value
             entry["took_effect"] = time.time()
         if first and behaviour.get("foreign"):
-            asyncio.get_running_loop().call_later(behaviour["foreign"], self.values.__setitem__, kind, FOREIGN[kind])
+            threading.Timer(behaviour["foreign"], self.values.__setitem__, (kind, FOREIGN[kind])).start()
         if first:
-            await asyncio.sleep(behaviour.get("after", 0.0))
+            time.sleep(behaviour.get("after", 0.0))
         entry["answered"] = time.time()
 
 
@@ -87,7 +92,7 @@ def public(service: Fragile) -> Starlette:
     async def lever(request: Request) -> Response:
         kind = request.path_params["kind"]
         if request.method == "PUT":
-            await service.put(kind, (await request.json())["value"])
+            await run_in_threadpool(service.put, kind, (await request.json())["value"])
         return JSONResponse({"value": service.values[kind]})
 
     return Starlette(routes=[Route("/stats", stats), Route("/levers/{kind}", lever, methods=["GET", "PUT"])])
@@ -102,16 +107,31 @@ def private(service: Fragile) -> Starlette:
     return Starlette(routes=[Route("/log", log)])
 
 
+def exposed(service: Fragile) -> App:
+    """The same levers and metrics as a Python program shows them by `trimtab.sdk`."""
+    app = App()
+    app.sensor("fragile_wait_seconds")(lambda: service.stats()["wait"])
+    app.sensor("fragile_error_ratio")(lambda: service.stats()["errors"])
+    for kind in START:
+        app.lever(
+            kind, kind=kind, read=lambda kind=kind: service.values[kind], set=lambda value, kind=kind: service.put(kind, value)
+        )
+    return app
+
+
 def main() -> None:
     """The service's command line."""
     parser = argparse.ArgumentParser(description="A service that answers as slowly as told.")
     parser.add_argument("--meaning", default="better", choices=("better", "worse", "breaking", "idle"))
     parser.add_argument("--duration", type=float, default=300.0)
+    parser.add_argument("--socket", default="", help="also expose levers and metrics by trimtab.sdk there")
     for name in ("before", "after", "lost", "foreign"):
         parser.add_argument(f"--{name}", type=float, default=0.0)
     options = parser.parse_args()
     behaviour = {name: getattr(options, name) for name in ("before", "after", "lost", "foreign")}
     service = Fragile(options.meaning, behaviour)
+    if options.socket:
+        exposed(service).expose(options.socket)
     asyncio.run(serve({"public": public(service), "private": private(service)}, options.duration))
 
 

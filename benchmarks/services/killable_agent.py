@@ -1,9 +1,11 @@
+# ruff: noqa: ASYNC110 (it polls: nothing in the agent tells when there are samples enough, or when somebody is asked)
 """The agent as `trimtab run` assembles it, except that its journal can kill it at a chosen row. For `benchmarks/chaos.py` only.
 
 CHAOS_KILL_AT="applying->settling:before" sends SIGKILL to this process instead of writing that row, ":after" right
 after it was written. CHAOS_SUBMIT='{"lever": "fragile/integer", "value": 4}' asks for a change once the goal can be
 judged, and CHAOS_ANSWER=approve|reject answers whatever awaits approval. No code of trimtab itself knows of any of
-this."""
+this.
+"""
 
 from __future__ import annotations
 
@@ -41,8 +43,7 @@ def make_killable(agent: AutonomousAgent, kill_at: str) -> None:
 
 async def submit(agent: AutonomousAgent, lever: str, value: bool | int | float | str) -> None:
     """Ask for the change as soon as there is something to judge it by."""
-    # Polled: nothing in the agent tells when there are samples enough.
-    while not any(count >= SAMPLES for count in agent.evidence.sample_counts().values()):  # noqa: ASYNC110
+    while not any(len(agent.evidence.samples(state.goal.goal_id)[0]) >= SAMPLES for state in agent.goal_states()):
         await asyncio.sleep(0.05)
     await agent.submit(lever, value, reason="a crash test", actor="chaos")
 
@@ -67,6 +68,8 @@ async def run(config: str) -> None:
         helpers.append(asyncio.create_task(submit(agent, **json.loads(asked))))
     if word := os.environ.get("CHAOS_ANSWER"):
         helpers.append(asyncio.create_task(answer(agent, word)))
+    for helper in helpers:
+        helper.add_done_callback(lambda done: None if done.cancelled() else done.result())  # a mistake of ours is to be seen
     await run_until_stopped(agent)
     for helper in helpers:
         helper.cancel()

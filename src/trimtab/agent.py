@@ -48,6 +48,7 @@ class AutonomousAgent(Desk):
         self._woken = asyncio.Event()
         self._prune_at = self.started_at + PRUNE_SECONDS
         self._ignored: set[str] = set()
+        self._closed = False
         self._log = structlog.get_logger("trimtab")
         self._crew = Crew(None if isinstance(parts.clock, VirtualClock) else 0.25)
         self.schedule = Schedule(parts.periods, self.started_at, self._woken.set)
@@ -221,6 +222,17 @@ class AutonomousAgent(Desk):
         return Situation(now, self.evidence.analysis, dict(self.levers.states), self.book.records, self.executor.paused,
                          self.evidence.baseline_counts(self.book.records), self.trouble)  # fmt: skip
 
+    async def preview(self, samples: int = 5, pause: float = 1.0) -> Plan:
+        """What would be planned now, from `samples` fresh looks `pause` seconds apart. Nothing is entered, and nothing set."""
+        for round_ in range(samples):
+            if round_:
+                await asyncio.sleep(min(pause, self.parts.periods[Stage.MONITOR]))
+            now = self.clock.now()
+            looks = (self._look(lever_id) for lever_id in self.levers.states)
+            await asyncio.gather(*(self._read(sensor, now) for sensor in self.parts.sensors), *looks)
+            await self._analyze(now)
+        return make_plan(self.situation(now), self.parts.optimizers, self.beliefs, self.parts.plan_settings)
+
     def next_due(self) -> float:
         """When the loop has to turn again."""
         return min(self.schedule.next_due(), self.monitor.next_due())
@@ -263,9 +275,9 @@ class AutonomousAgent(Desk):
 
     async def close(self) -> None:
         """Take back what is unproven, and release everything."""
-        if not self._running:
+        if self._closed:
             return
-        self._running = False
+        self._closed, was_running, self._running = True, self._running, False
         await self._crew.settle(1.0)
         await self._crew.dismiss()
         left = await recovery.wind_down(self.executor, asyncio.sleep, self.clock.now)
@@ -278,7 +290,8 @@ class AutonomousAgent(Desk):
         await self.journal.close()
         if self.parts.release is not None:
             await self.parts.release()
-        self._log.info("Agent stopped")
+        if was_running:
+            self._log.info("Agent stopped")
 
     def stop(self) -> None:
         """Let `run` come to its end."""

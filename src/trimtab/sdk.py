@@ -24,13 +24,13 @@ never reaches your program. A Unix socket is open to your user alone (mode 0600)
 but of every user on it.
 
 Protocol: one JSON object a line each way; a request is at most 64 KiB.
-    {"op": "list"}                             → {"ok": true, "sensors": {name: {"unit": …}}, "levers": {name: {"kind": …}}}
-    {"op": "read", "sensors": [name]} or all   → {"ok": true, "sensors": {name: {"value": 3.0, "unit": ""}}, "errors": {name: why}}
-    {"op": "get", "lever": name}               → {"ok": true, "value": 4}
-    {"op": "set", "lever": name, "value": 8}   → {"ok": true}
-    whatever fails                             → {"ok": false, "error": why, "refused": true | false}
-A value of null is missing; NaN and infinity travel as "nan", "inf", "-inf". `refused` says that nothing was changed and that asking
-again will not help. A line that is no JSON object ends the connection, so that no web page can talk its way in through a browser.
+    {"op": "list"}                            → {"ok": true, "sensors": {name: {"unit": …}}, "levers": {name: {"kind": …}}}
+    {"op": "read"}, optional "sensors": […]   → {"ok": true, "sensors": {name: {"value": 3.0, "unit": ""}}, "errors": {name: …}}
+    {"op": "get", "lever": name}              → {"ok": true, "value": 4}
+    {"op": "set", "lever": name, "value": 8}  → {"ok": true}
+    whatever fails                            → {"ok": false, "error": why, "refused": true | false}
+A value of null is missing; NaN and infinity travel as "nan", "inf", "-inf". `refused`: nothing was changed, and asking again
+will not help. A line that is no JSON object ends the connection, so that no web page can get in through a browser.
 """
 
 from __future__ import annotations

@@ -110,12 +110,13 @@ class _Connection(socketserver.StreamRequestHandler):
 class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     daemon_threads = True
     block_on_close = False
-    allow_reuse_address = True
+    request_queue_size = 4 * MAX_CONNECTIONS  # connecting while it is full fails at once on a Unix socket
     app: App
 
     def __init__(self, address: Any, family: int) -> None:
         self.address_family = family
         self._open: set[socket.socket] = set()
+        self._ending = False
         self._table = threading.Lock()
         super().__init__(address, _Connection, bind_and_activate=False)
 
@@ -123,7 +124,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     def admitted(self, connection: socket.socket) -> Any:
         """Whether there is room for one more connection; it is counted while the block lasts."""
         with self._table:
-            room = len(self._open) < MAX_CONNECTIONS
+            room = len(self._open) < MAX_CONNECTIONS and not self._ending
             if room:
                 self._open.add(connection)
         try:
@@ -135,8 +136,9 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
                 self._open.discard(connection)
 
     def end_connections(self) -> None:
-        """Hang up on every client."""
+        """Hang up on every client, and on those whose thread has only just begun."""
         with self._table:
+            self._ending = True
             for connection in self._open:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any
 
+from trimtab.domain.access import Grant, Role
 from trimtab.domain.actions import ActionRecord, ActionState, Choice, Decision, JournalRow, OptimizationAction, Plan
 from trimtab.domain.direction import Direction
-from trimtab.domain.errors import Conflict, NotFound
+from trimtab.domain.errors import Conflict, NotFound, StoreError
 from trimtab.domain.goals import Goal, GoalState
 from trimtab.domain.levers import ActionPriority, Reversibility
 from trimtab.domain.metrics import Health, Series, Trust
@@ -125,7 +126,9 @@ class FakeAgent:
             "holds": ["shop_p95_seconds: stale for 90 s"],
             "paused": self.state == "paused",
             "plan": self.plan.sentence,
-            "journal": {"seq": 9, "hash": "ab" * 32},
+            "awaiting_approval": ["waits_1", "waits_2"],
+            "journal": {"rows": 9, "head": "ab" * 32},
+            "weather": "fair",
         }
 
     def get_recent_actions(self, count: int) -> Sequence[ActionRecord]:
@@ -194,16 +197,18 @@ class FakeAgent:
         return self.records[record.action_id]
 
 
-@dataclass(frozen=True)
-class Holder:
-    name: str
-    role: str
-
-
 class FakeTokens:
-    """Four tokens: one a role, and one with a role that nobody knows."""
+    """A token for each role, `<role>-token`, held by `<role>-name`; those of an old one ended when the agent started."""
 
-    known: ClassVar = {f"{role}-token": Holder(f"{role}-name", role) for role in ("viewer", "operator", "admin", "emperor")}
+    def __init__(self, roles: Sequence[Role] = tuple(Role)) -> None:
+        self.known = {f"{role.value}-token": Grant(f"{role.value}-name", role) for role in roles}
+        self.lost = False
 
-    def check(self, token: str) -> Holder | None:
-        return self.known.get(token)
+    def check(self, token: str, now: float) -> Grant | None:
+        if self.lost:
+            raise StoreError("/secret/access.json is damaged")
+        return Grant("old-name", Role.ADMIN) if token == "old-token" and now < START else self.known.get(token)
+
+    @property
+    def empty(self) -> bool:
+        return not self.known

@@ -50,7 +50,7 @@ def test_status_has_the_documented_fields(open_client: httpx.Client) -> None:
     assert unknown == {"metric": "shop_p95_seconds", "target": 0.2, "current": None, "achieved": None, "hold": "stale for 90 s"}
     assert met["achieved"] is True
     assert status["stats"] == {"total_actions": 5, "successful_actions": 1, "failed_actions": 1, "total_improvement": 0.3}
-    assert status["journal"]["seq"] == 9, "what the agent adds passes through"
+    assert (status["journal"]["rows"], status["weather"]) == (9, "fair"), "what the agent adds passes through"
 
 
 def test_recent_actions_come_newest_first(open_client: httpx.Client) -> None:

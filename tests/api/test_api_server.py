@@ -23,11 +23,11 @@ def server(**how: object) -> Server:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "", "::", "192.0.2.1", "trimtab.example"])
-@pytest.mark.parametrize("tokens", [None, FakeTokens()], ids=["no tokens", "tokens"])
+@pytest.mark.parametrize("tokens", [None, FakeTokens(()), FakeTokens()], ids=["no store", "no tokens", "tokens"])
 def test_off_loopback_needs_a_token(host: str, tokens: FakeTokens | None) -> None:
-    if tokens is None:
+    if tokens is None or tokens.empty:
         with pytest.raises(ConfigError, match="token"):
-            server(host=host, tokens=None)
+            server(host=host, tokens=tokens)
     else:
         server(host=host, tokens=tokens)
 

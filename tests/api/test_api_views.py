@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -66,8 +67,6 @@ def test_no_header_makes_the_judges_stumble(one: str, other: str) -> None:
 
 
 def test_every_state_can_be_shown() -> None:
-    from dataclasses import replace
-
     for record in FakeAgent().records.values():
         for state in ActionState:
             shown = views.action(replace(record, state=state))

@@ -15,11 +15,12 @@ STEPS = st.lists(st.floats(0.01, 50.0), min_size=1, max_size=400)
 
 @given(STEPS, st.integers(8, 40), st.floats(10.0, 500.0))
 def test_a_window_holds_the_newest_samples_in_bounded_memory(steps, max_samples, seconds):
-    window, times = RingWindow(seconds, max_samples), np.cumsum(steps)
+    window, times, most = RingWindow(seconds, max_samples), np.cumsum(steps), 0
     for i, t in enumerate(times):
         window.append(float(t), float(i))
         assert len(window) <= max_samples
-        assert window.nbytes <= 2 * 2 * 8 * max(max_samples, 16)
+        most = max(most, len(window))
+        assert window.nbytes <= 2 * 8 * min(max(4 * most, 16), 2 * max(max_samples, 8))
     fresh = [float(i) for i, t in enumerate(times) if t >= times[-1] - seconds][-max_samples:]
     held = window.v.tolist()
     assert held[-len(fresh) :] == fresh

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import pickle
 import random
 import sys
@@ -15,12 +15,8 @@ from hypothesis import strategies as st
 
 from trimtab.domain.actions import Choice
 
-PATH = Path(__file__).parents[2] / "benchmarks" / "blast_radius.py"
-spec = importlib.util.spec_from_file_location("blast_radius", PATH)
-assert spec is not None and spec.loader is not None
-blast = importlib.util.module_from_spec(spec)
-sys.modules["blast_radius"] = blast  # dataclasses and pickle look their module up
-spec.loader.exec_module(blast)
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+blast = importlib.import_module("blast_radius")
 
 
 @given(st.randoms(use_true_random=False))

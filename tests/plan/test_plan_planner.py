@@ -18,6 +18,7 @@ from plan.plan_world import (
     NOW,
     STALE,
     WORKERS,
+    WORSE,
     Believing,
     Proposing,
     action,
@@ -162,6 +163,25 @@ def test_order(proposals, known, expected):
     ]
     plan = planned(situation(*(lever(s, 1) for s in specs)), Believing(COLD, **known), optimizers=[Proposing(*proposals)])
     assert "".join(a.lever[0] for a, _ in plan.decided) == expected
+
+
+def at_noop_levers(*records):
+    spec = LeverSpec("b", "checkout", bounds=(0, 9))
+    world = situation(lever(spec, 5), lever(replace(spec, name="a"), 5), records=records)
+    return [a.action_type for a, _ in planned(world).decided]
+
+
+def test_a_lever_that_came_to_nothing_one_way_steps_behind_one_not_yet_tried():
+    failed = record(
+        S.ROLLED_BACK, at=NOW - 4000, verdict=INCONCLUSIVE, lever="a", action_type="a_increase", from_value=5, to_value=7
+    )
+    assert at_noop_levers() == ["a_increase", "b_increase"]
+    assert at_noop_levers(failed) == ["b_increase", "a_decrease"]
+
+
+def test_where_one_way_made_it_worse_the_other_goes_first():
+    worse = record(S.ROLLED_BACK, at=NOW - 4000, verdict=WORSE, lever="b", action_type="b_increase", from_value=5, to_value=7)
+    assert at_noop_levers(worse) == ["b_decrease", "a_increase"]
 
 
 def test_one_exploration_at_a_time_then_the_next_lever():

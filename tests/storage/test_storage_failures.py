@@ -113,6 +113,15 @@ def test_files_are_for_the_owner_only(tmp_path, store):
         os.umask(mask)
 
 
+@pytest.mark.parametrize(
+    ("kind", "synchronous"), [(SqliteJournal, 2), (SqliteMetricStore, 1)], ids=["journal FULL", "metrics NORMAL"]
+)
+def test_what_is_promised_of_a_power_cut_is_what_is_set(tmp_path, kind, synchronous):
+    database = kind(tmp_path / "store.db")._database
+    assert database.rows("PRAGMA synchronous") == [(synchronous,)]
+    assert database.rows("PRAGMA journal_mode") == [("wal",)]
+
+
 def test_a_full_disk_loses_nothing_and_writing_goes_on_later(tmp_path):
     journal = SqliteJournal(tmp_path / "j.db")
     connection = journal._database.connection
@@ -182,8 +191,9 @@ def test_an_older_file_is_migrated_after_a_backup(tmp_path):
     new = Database(tmp_path / "s.db", Schema(7, 3, ("CREATE TABLE t (x, y)",), steps), synchronous="FULL")
     assert new.rows("SELECT x, y FROM t") == [(11, 5)]
     assert new.rows("PRAGMA user_version") == [(3,)]
-    backup = Database(tmp_path / "s.db.v1.bak", OLD, synchronous="FULL")
-    assert backup.rows("SELECT * FROM t") == [(1,)]
+    with closing(sqlite3.connect(f"file:{tmp_path}/s.db.v1.bak?mode=ro", uri=True)) as backup:
+        assert backup.execute("SELECT * FROM t").fetchall() == [(1,)]
+        assert backup.execute("PRAGMA user_version").fetchone() == (1,)
 
 
 def test_a_migration_that_fails_changes_nothing(tmp_path):

@@ -1,5 +1,7 @@
 """What only the SQLite metric store does: one transaction a write, ranges by the key, pruning in bounded batches."""
 
+from dataclasses import replace
+
 import pytest
 
 from trimtab.domain.metrics import Reading, Series
@@ -42,8 +44,15 @@ def test_queries_go_by_the_key(tmp_path, sql, values):
     assert "SCAN" not in plan and "B-TREE" not in plan
 
 
-def test_a_series_is_described_once(tmp_path):
+def test_a_series_is_described_once_until_it_changes(tmp_path):
     store = SqliteMetricStore(tmp_path / "m.db")
-    for at in range(5):
-        run(store.write([Reading(A, 1.0, float(at))]))
-    assert store._database.rows("SELECT count(*) FROM series") == [(1,)]
+    described = []
+    store._database.connection.set_trace_callback(
+        lambda text: described.append(text) if text.startswith("INSERT INTO series") else None
+    )
+    for start in range(0, 30, 10):
+        run(store.write([Reading(A, 1.0, float(at)) for at in range(start, start + 10)]))
+    assert len(described) == 1
+    run(store.write([Reading(replace(A, source="elsewhere"), 1.0, 99.0)]))
+    assert len(described) == 2
+    assert store._database.rows("SELECT count(*), max(source) FROM series") == [(1, "elsewhere")]

@@ -1,4 +1,4 @@
-"""The built-in types through the configuration's own loader: what a person writes becomes sensors and levers that read and set."""
+"""The built-in types through the configuration's own loader: what a person writes becomes sensors and levers."""
 
 from __future__ import annotations
 

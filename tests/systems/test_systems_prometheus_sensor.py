@@ -125,7 +125,10 @@ def end_inside_a_number(request: Request) -> None:
         pytest.param(lambda request: request.answer("<html>hello</html>"), "not in the Prometheus text format", id="html"),
         pytest.param(lambda request: request.answer(""), "not in the Prometheus text format", id="empty"),
         pytest.param(lambda request: request.answer(b"\xff\xfe\x00"), "not UTF-8", id="binary"),
-        pytest.param(lambda request: request.answer("a_total 1 2 x{"), "not in the Prometheus text format", id="garbage"),
+        pytest.param(lambda request: request.answer("g 1 2 x{"), "not in the Prometheus text format", id="garbage"),
+        pytest.param(
+            lambda request: request.answer("other 1\n<html>"), "not in the Prometheus text format", id="garbage in between"
+        ),
         pytest.param(lambda request: request.answer("a" * (8 * 2**20 + 1)), "over 8 MiB", id="huge"),
         pytest.param(truncate, "broke the connection", id="truncated"),
         pytest.param(end_inside_a_number, "middle of a line", id="ends inside a number"),

@@ -12,13 +12,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from trimtab.api.facade import AgentFacade, Principal, TokenChecker
+from trimtab.api.facade import AgentFacade
 
 if TYPE_CHECKING:
     from trimtab.api.app import create_app as create_app
     from trimtab.api.server import Server as Server
 
-__all__ = ["AgentFacade", "Principal", "Server", "TokenChecker", "create_app"]
+__all__ = ["AgentFacade", "Server", "create_app"]
 
 _HOMES = {"create_app": "app", "Server": "server"}
 

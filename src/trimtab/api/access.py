@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from fastapi.routing import APIRoute
@@ -16,30 +15,34 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trimtab.api.facade import Principal, TokenChecker
 from trimtab.api.problems import Refused
+from trimtab.domain.access import Role
+from trimtab.domain.ports import TokenChecker
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 PUBLIC_PATHS = frozenset({"/healthz", "/readyz"})  # a supervisor that probes holds no token
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
-_ROLES = {"viewer": 1, "operator": 2, "admin": 3}
 _AUTHORITY = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?")
 _ORIGIN = re.compile(r"(https?)://(.+)")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
 class Access:
-    """The rules in force. `hosts` are the names that a Host header may carry, as `host_name` writes them."""
+    """The rules in force. `hosts` are the names that a Host header may carry, as `host_name` writes them.
 
-    tokens: TokenChecker | None
-    hosts: frozenset[str]
+    The door closes for good with the first token that is seen: revoking the last one does not open it again before a restart.
+    """
 
-    @classmethod
-    def of(cls, tokens: TokenChecker | None, allowed_hosts: Iterable[str]) -> Access:
-        """With the loopback names, and `allowed_hosts` (names or addresses, without port)."""
+    def __init__(self, tokens: TokenChecker | None, allowed_hosts: Iterable[str], now: Callable[[], float]) -> None:
         extra = (f"[{host}]" if host.count(":") > 1 and not host.startswith("[") else host for host in allowed_hosts)
-        return cls(tokens, frozenset(host.lower().rstrip(".") for host in (*LOOPBACK_NAMES, *extra)))
+        self.hosts = frozenset(host.lower().rstrip(".") for host in (*LOOPBACK_NAMES, *extra))
+        self._tokens, self._now = tokens, now
+        self._closed = tokens is not None and not tokens.empty
+
+    def door(self) -> TokenChecker | None:
+        """The tokens that are asked for; None while none was ever made. Raises `StoreError` where that cannot be told."""
+        self._closed = self._closed or (self._tokens is not None and not self._tokens.empty)
+        return self._tokens if self._closed else None
 
     def check_host(self, headers: Headers) -> None:
         """Refuse a Host header that is not ours: a name that an attacker's DNS turned towards us (DNS rebinding).
@@ -53,11 +56,12 @@ class Access:
             raise Refused(421, f"This server is not {name!r}. Use a loopback name, or add the name to api.allowed_hosts")
 
     def admit(self, request: Request) -> str:
-        """The actor in whose name the request is carried out. Raises `Refused` 401, 403 or 415."""
+        """The actor in whose name the request is carried out. Raises `Refused` 401, 403 or 415, `StoreError`."""
         changes = request.method not in _SAFE_METHODS
         public = request.scope["path"] in PUBLIC_PATHS  # request.url would parse the path anew, and could read it otherwise
-        if self.tokens is not None and not public:
-            actor = self._token_holder(self.tokens, request, "operator" if changes else "viewer")
+        door = None if public else self.door()
+        if door is not None:
+            actor = self._token_holder(door, request, Role.OPERATOR if changes else Role.VIEWER)
         else:
             actor = f"local {request.client.host}" if request.client else "local"
             if changes:
@@ -66,19 +70,20 @@ class Access:
             _require_json(request.headers)
         return actor
 
-    def _token_holder(self, tokens: TokenChecker, request: Request, role: str) -> str:
+    def _token_holder(self, tokens: TokenChecker, request: Request, role: Role) -> str:
         scheme, _, token = (_only(request.headers, "authorization") or "").partition(" ")
-        principal: Principal | None = tokens.check(token.strip()) if scheme.lower() == "bearer" and token.strip() else None
-        if principal is None:
+        bearer = scheme.lower() == "bearer" and token.strip()
+        grant = tokens.check(token.strip(), self._now()) if bearer else None
+        if grant is None:
             challenge = 'Bearer realm="trimtab"' + (', error="invalid_token"' if scheme else "")
             raise Refused(
                 401,
                 "Send a token of this agent: 'Authorization: Bearer …'. `trimtab token` makes one",
                 {"WWW-Authenticate": challenge},
             )
-        if _ROLES.get(principal.role, 0) < _ROLES[role]:
-            raise Refused(403, f"The token {principal.name!r} has the role {principal.role!r}; this needs {role!r}")
-        return principal.name
+        if not grant.role.may(role):
+            raise Refused(403, f"The token {grant.name!r} has the role {grant.role.value!r}; this needs {role.value!r}")
+        return grant.name
 
 
 def host_name(header: str) -> str | None:

@@ -12,18 +12,20 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from trimtab.api import docs_page, problems, schema
 from trimtab.api.access import Access, guarded_route
 from trimtab.api.acting import Acting
-from trimtab.api.facade import AgentFacade, TokenChecker
+from trimtab.api.facade import AgentFacade
 from trimtab.api.gate import Gate
 from trimtab.api.reading import Reading
+from trimtab.domain.ports import TokenChecker
 
 
 def create_app(agent: AgentFacade, *, tokens: TokenChecker | None, allowed_hosts: Sequence[str], version: str) -> FastAPI:
     """The app. It must be served on the event loop that `agent` runs in.
 
-    `tokens` is None exactly where no token exists: then bind to loopback only, as `Server` does. `allowed_hosts` are names that a
-    Host header may carry besides the loopback ones, without port.
+    Where `tokens` is None or empty, bind to loopback only, as `Server` does; a token made later counts from the next request on.
+    `allowed_hosts` are names that a Host header may carry besides the loopback ones, without port. Raises `StoreError` where the
+    tokens cannot be read.
     """
-    access = Access.of(tokens, allowed_hosts)
+    access = Access(tokens, allowed_hosts, agent.now)
     app = FastAPI(
         title="trimtab",
         version=version,
@@ -36,19 +38,20 @@ def create_app(agent: AgentFacade, *, tokens: TokenChecker | None, allowed_hosts
     app.router.route_class = guarded_route(access)
     Reading(agent, version).add_to(app)
     Acting(agent).add_to(app)
-    _add_documentation(app, with_tokens=tokens is not None)
+    _add_documentation(app, access)
     problems.install(app)
     app.add_middleware(Gate, access=access)
     return app
 
 
-def _add_documentation(app: FastAPI, *, with_tokens: bool) -> None:
-    document: dict[str, Any] = {}
+def _add_documentation(app: FastAPI, access: Access) -> None:
+    documents: dict[bool, dict[str, Any]] = {}
 
     def described() -> dict[str, Any]:
-        if not document:
-            document.update(schema.describe(app, with_tokens=with_tokens))
-        return document
+        with_tokens = access.door() is not None
+        if with_tokens not in documents:
+            documents[with_tokens] = schema.describe(app, with_tokens=with_tokens)
+        return documents[with_tokens]
 
     async def get_openapi_document() -> Response:
         return JSONResponse(described())

@@ -1,4 +1,4 @@
-"""What the REST interface needs of the agent and of the tokens. The agent satisfies `AgentFacade`; tests bring a small fake.
+"""What the REST interface needs of the agent. The agent satisfies `AgentFacade`; tests bring a small fake.
 
 Everything here is called on the event loop that the agent runs in, never from a thread: what is not `async` sees one state.
 """
@@ -76,26 +76,4 @@ class AgentFacade(Protocol):
 
     async def resume(self, actor: str) -> None:
         """Go on."""
-        ...
-
-
-class Principal(Protocol):
-    """Whom a token belongs to."""
-
-    @property
-    def name(self) -> str:
-        """Recorded as the actor."""
-        ...
-
-    @property
-    def role(self) -> str:
-        """`viewer` (reads), `operator` (reads and acts) or `admin`; any other word may do nothing."""
-        ...
-
-
-class TokenChecker(Protocol):
-    """Knows the tokens. Where none exist, pass None in its place: then only loopback is served, and without a token."""
-
-    def check(self, token: str) -> Principal | None:
-        """Whose token this is; None where it is unknown or expired. Compares in constant time."""
         ...

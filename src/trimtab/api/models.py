@@ -41,6 +41,14 @@ class StatusStats(BaseModel):
     total_improvement: float | None = Field(description="Sum of the verified relative effects.", examples=[0.83])
 
 
+class JournalHeadOut(BaseModel):
+    """Where the journal ends; its hash covers every row before it."""
+
+    model_config = ConfigDict(extra="allow")
+    rows: int = Field(examples=[42])
+    head: str = Field(description="Hash of the last row; empty in an empty journal.")
+
+
 class StatusOut(BaseModel):
     """How the agent stands. Further fields may follow."""
 
@@ -56,6 +64,12 @@ class StatusOut(BaseModel):
         [], description="One sentence for each reason not to act.", examples=[["checkout_p95_seconds: stale"]]
     )
     paused: bool = Field(False, description="Whether nothing new starts.", examples=[False])
+    plan: str = Field("", description="What the last planning came to.", examples=["No action: every goal is met."])
+    symptoms: list[str] = Field([], description="What is off, in words.")
+    awaiting_approval: list[str] = Field([], description="Ids of the actions that wait for a person.")
+    frozen_levers: dict[str, str] = Field({}, description="Levers that may not be touched, each with the reason.")
+    simulation_mode: bool = Field(False, description="Whether nothing is really set.", examples=[False])
+    journal: JournalHeadOut | None = Field(None, description="Where the journal ends.")
 
 
 class ResultOut(BaseModel):

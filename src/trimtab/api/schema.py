@@ -16,6 +16,7 @@ from trimtab.api.problems import KINDS, MEDIA_TYPE
 
 _ALWAYS = (400, 413, 421, 500)
 _CHANGING = (403, 415, 422)
+_SECURED = (401, 403, 503)  # 503: the tokens cannot be read
 _REPLACED = ("HTTPValidationError", "ValidationError")  # FastAPI's own shape of a 422, which never leaves this app
 
 DESCRIPTION = (
@@ -51,7 +52,7 @@ def _schema_of(model: type[Problem | FieldProblem]) -> dict[str, Any]:
 
 def _complete(operation: dict[str, Any], method: str, *, secured: bool) -> None:
     responses: dict[str, Any] = operation["responses"]
-    statuses = {*_ALWAYS, *(_CHANGING if method == "post" else ()), *((401, 403) if secured else ())}
+    statuses = {*_ALWAYS, *(_CHANGING if method == "post" else ()), *(_SECURED if secured else ())}
     for status in statuses:
         responses.setdefault(str(status), {})
     for status, response in responses.items():

@@ -12,17 +12,18 @@ from collections.abc import Iterator, Sequence
 import uvicorn
 
 from trimtab.api.app import create_app
-from trimtab.api.facade import AgentFacade, TokenChecker
+from trimtab.api.facade import AgentFacade
 from trimtab.domain.errors import ConfigError, TrimtabError
+from trimtab.domain.ports import TokenChecker
 
-_PATIENCE = 0.6  # seconds for answers under way; with the cut that follows, `stop` ends within 1 s
+_PATIENCE = 0.5  # seconds for answers under way; with the cut that follows, `stop` ends within 1 s
 
 
 class Server:
     """Serves the interface from `start` to `stop`.
 
     `port` 0 picks a free one. Raises `ConfigError` at once where `host` is not loopback and no token exists: anybody on the
-    network could then approve actions.
+    network could then approve actions. Raises `StoreError` where the tokens cannot be read.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Server:
         allowed_hosts: Sequence[str] = (),
         version: str = "",
     ) -> None:
-        if tokens is None and not is_loopback(host):
+        if (tokens is None or tokens.empty) and not is_loopback(host):
             raise ConfigError(
                 f"api.host is {host!r}, which others can reach, and no token exists",
                 remedy="Make a token with `trimtab token`, or set api.host to 127.0.0.1",

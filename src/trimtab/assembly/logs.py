@@ -42,6 +42,14 @@ def configure_logging(settings: Settings) -> None:
     root.handlers = [logging.StreamHandler(sys.stderr), *_file(settings)]
 
 
+def silence() -> None:
+    """Log nothing but what is critical: for commands that answer once."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
 def _file(settings: Settings) -> list[logging.Handler]:
     if settings.log.file is None:
         return []

@@ -10,7 +10,6 @@ import trimtab
 from trimtab.agent import AutonomousAgent
 from trimtab.analyze import Analyzer
 from trimtab.config import Settings, locks_of
-from trimtab.domain.access import Grant
 from trimtab.domain.goals import Guard
 from trimtab.domain.ports import Journal, Lever, MetricStore, Optimizer, Plant, Sensor
 from trimtab.execute.book import Book
@@ -172,25 +171,12 @@ def _settle_by_element(levers: Sequence[Lever]) -> dict[str, float]:
     return longest
 
 
-class _Door:
-    """Checks tokens against the store, at the time it is."""
-
-    def __init__(self, tokens: TokenStore, clock: Callable[[], float]) -> None:
-        self._tokens, self._clock = tokens, clock
-
-    def check(self, token: str) -> Grant | None:
-        """Whose token this is."""
-        return self._tokens.check(token, self._clock())
-
-
 def _server(settings: Settings, stores: Stores) -> Callable[[AutonomousAgent], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def serving(agent: AutonomousAgent) -> AsyncIterator[None]:
         from trimtab.api.server import Server
 
-        guarded = stores.tokens is not None and not stores.tokens.empty
-        door = _Door(stores.tokens, agent.now) if stores.tokens is not None and guarded else None
-        server = Server(agent, tokens=door, host=settings.api.host, port=settings.api.port,
+        server = Server(agent, tokens=stores.tokens, host=settings.api.host, port=settings.api.port,
                         allowed_hosts=settings.api.allowed_hosts, version=trimtab.__version__)  # fmt: skip
         await server.start()
         try:

@@ -3,21 +3,7 @@
 Reads: nothing of yours; it makes a folder and processes of its own, and removes them. Produces: a table of what was measured
 before and after each change. May import: everything below `cli`. Never: another code path than `trimtab run` takes, a number
 that was not measured, anything left behind.
+
+`story` tells it and is what `trimtab demo` calls; `scene` is what it stands on: `workload`, the service, with its `pool` of workers,
+and `load`, its clients; `report` is what was found.
 """
-
-from __future__ import annotations
-
-DEFAULT_LIMIT_SECONDS = 180.0  # the whole story, start and clean-up included
-
-
-def main(*, json: bool = False, duration_limit: float = DEFAULT_LIMIT_SECONDS) -> int:
-    """Tell the story once; the exit status is 0 only where every step of it succeeded.
-
-    `json` prints one document instead of the table, `duration_limit` (seconds) gives up when exceeded.
-    """
-    from trimtab.demo.story import perform
-
-    return perform(json_output=json, limit_seconds=duration_limit)
-
-
-__all__ = ["DEFAULT_LIMIT_SECONDS", "main"]

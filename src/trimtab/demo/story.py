@@ -1,6 +1,6 @@
 """The demo's plot: a fault that is there from the start is found and cured; a harmful change made on purpose is undone.
 
-`perform` is what the command line calls. The agent is assembled and run exactly as `trimtab run` does it; the story only watches
+`main` is what the command line calls. The agent is assembled and run exactly as `trimtab run` does it; the story only watches
 its journal and its clients, and once asks it, as an operator would, for a change that is bound to do harm.
 """
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 HARMFUL = ("shop/prefetch_pages", 24)  # each page fetched ahead costs every request 8 ms more of a worker's time
+LIMIT_SECONDS = 180.0  # the whole story, start and clean-up included
 UNDO_SECONDS = 30.0  # what noticing and undoing it may take
 FILL_SECONDS = 4.0  # until the service's queue is full: the agent is to meet the fault, not its onset
 WINDOW_SECONDS = 6.0  # over which clients are asked what they felt
@@ -48,23 +49,26 @@ class Agent(Protocol):
         ...
 
 
-def perform(*, json_output: bool, limit_seconds: float) -> int:
-    """Tell the story and print it; returns the exit status."""
+def main(json: bool = False, duration_limit: float = LIMIT_SECONDS) -> int:
+    """Tell the story once and print it; returns the exit status: 0 only where every step of it succeeded.
+
+    `json` prints one document instead of the tables; `duration_limit` (seconds) gives up when it is exceeded.
+    """
     from rich.console import Console
 
-    console = Console(quiet=json_output)
+    console = Console(quiet=json)
     if not console.is_terminal:
-        console = Console(quiet=json_output, width=FILE_WIDTH)
+        console = Console(quiet=json, width=FILE_WIDTH)
     report = Report(started_at=time.time())
     try:
-        asyncio.run(_tell_within(report, console, limit_seconds))
+        asyncio.run(_tell_within(report, console, duration_limit))
     except (KeyboardInterrupt, asyncio.CancelledError):
         Console(stderr=True).print("Stopped. Everything that the demo started has ended.")
         return INTERRUPTED
     except TrimtabError as error:
         report.ended_early = str(error)
     report.seconds = time.time() - report.started_at
-    if json_output:
+    if json:
         print(as_json(report))  # noqa: T201 (the product)
     else:
         show(report, console)

@@ -44,7 +44,15 @@ class Desk:
             return "starting" if not self._stopping else "stopping"
         if self.executor.paused:
             return "paused"
-        return "hold" if self.holds else "running"
+        return "hold" if self._gated else "running"
+
+    @property
+    def _gated(self) -> bool:
+        """Whether something that decisions rest on cannot be trusted: a store, a goal, a guard, a lever."""
+        analysis = self.evidence.analysis
+        trusts = [state.trust for state in analysis.goals] + [state.trust for state in analysis.guards]
+        trusts += [state.trust for state in self.levers.states.values() if state.read_at]
+        return self.trouble is not None or not all(trust.ok for trust in trusts)
 
     @property
     def holds(self) -> tuple[str, ...]:

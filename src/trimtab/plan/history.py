@@ -97,6 +97,14 @@ def harmed(record: ActionRecord) -> bool:
     return record.guard_breached is not None or (record.verdict is not None and record.verdict.status is VerdictStatus.WORSE)
 
 
+def way(action: OptimizationAction) -> int:
+    """+1 where the action raises its lever, -1 where it lowers it, 0 where the lever has no scale."""
+    start, end = action.from_value, action.to_value
+    if action.action_type == f"{action.lever}_set" or isinstance(start, str) or isinstance(end, str) or start == end:
+        return 0
+    return 1 if end > start else -1
+
+
 def same_move(a: OptimizationAction, b: OptimizationAction) -> bool:
     """Whether two actions move one lever the same way: in one direction, or to one setting where there is no scale."""
     return (

@@ -5,20 +5,22 @@ from __future__ import annotations
 from trimtab.domain.actions import Decision, OptimizationAction
 from trimtab.domain.beliefs import BeliefView
 from trimtab.domain.situation import Situation
+from trimtab.domain.verdicts import VerdictStatus
+from trimtab.plan.history import History, improved, way
 
 Decided = tuple[OptimizationAction, Decision]
-Rank = tuple[int, float, float, float, bool, str, str]
+Rank = tuple[int, float, float, float, int, bool, str, str]
 
 
-def in_order(decided: list[Decided], situation: Situation, beliefs: BeliefView) -> list[Decided]:
-    """The most urgent first: priority, then expected improvement, lower risk, past success, a declared effect, name.
+def in_order(decided: list[Decided], situation: Situation, history: History, beliefs: BeliefView) -> list[Decided]:
+    """The most urgent first: priority, then expected improvement, lower risk, past success, promise, a declared effect, name.
 
     Improvement and success are what is believed by now, so that a lever which did nothing steps behind one not yet tried.
     """
-    return sorted(decided, key=lambda pair: _rank(pair[0], situation, beliefs))
+    return sorted(decided, key=lambda pair: _rank(pair[0], situation, history, beliefs))
 
 
-def _rank(action: OptimizationAction, situation: Situation, beliefs: BeliefView) -> Rank:
+def _rank(action: OptimizationAction, situation: Situation, history: History, beliefs: BeliefView) -> Rank:
     belief = beliefs.of(action)
     state = situation.levers.get(action.lever_id)
     declared = dict(state.spec.moves).get(action.metric_name, "unknown") if state is not None else "unknown"
@@ -27,7 +29,24 @@ def _rank(action: OptimizationAction, situation: Situation, beliefs: BeliefView)
         -round(belief.improvement, 9),  # sums differ in their last digit: that must not decide
         action.risk_level,
         -round(belief.p_success, 9),
+        _disappointments(action, history),
         declared == "unknown",
         action.lever_id,
         action.action_id,
     )
+
+
+def _disappointments(action: OptimizationAction, history: History) -> int:
+    """How often the lever lately came to nothing for this goal, whichever way it was moved.
+
+    What has no effect upwards hardly has one downwards, so another lever goes first. Where the other way made things worse, this
+    way may well make them better: that counts in its favour.
+    """
+    count = 0
+    for record in history.trials(action.lever_id, action.goal_id):
+        worse = record.verdict is not None and record.verdict.status is VerdictStatus.WORSE
+        if worse and way(record.action) * way(action) < 0:
+            count -= 1
+        elif not improved(record):
+            count += 1
+    return count

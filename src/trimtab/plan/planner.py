@@ -33,7 +33,7 @@ def make_plan(
     history = History.of(situation)
     proposals, faults = _propose(situation, optimizers)
     decided = [(action, _decide(action, situation, beliefs, settings)) for action in proposals]
-    accepted = _accept(in_order(decided, situation, beliefs), situation, history, settings)
+    accepted = _accept(in_order(decided, situation, history, beliefs), situation, history, settings)
     return Plan(situation.now, sentence(accepted, situation, history, settings, faults), tuple(accepted))
 
 

@@ -16,7 +16,7 @@ from trimtab.domain.actions import ActionRecord, ActionState, OptimizationAction
 from trimtab.domain.goals import GoalState, GuardState, Symptom
 from trimtab.domain.levers import LeverKind, LeverSpec, LeverValue, Mode
 from trimtab.domain.metrics import Series
-from trimtab.plan.history import History, harmed, improved
+from trimtab.plan.history import History, harmed, improved, way
 from trimtab.plan.steps import step_from, step_size
 from trimtab.plan.words import quantity, setting
 
@@ -128,19 +128,20 @@ def _next_values(case: Case) -> Iterator[LeverValue]:
 
 
 def _along_the_scale(case: Case, current: float) -> Iterator[LeverValue]:
-    for way in _ways(case):
-        last = next((r for r in case.trials if _way(r) == way), None)
-        size = step_size(
-            case.spec,
-            far=case.goal.miss >= FAR,
-            guard_near=case.guard_near,
-            last_move=_move_to_double(last, far=case.goal.miss >= FAR),
-        )
-        beyond = [float(r.action.to_value) for r in case.unsafe if _way(r) == way and not isinstance(r.action.to_value, str)]
-        limit = (min(beyond) if way > 0 else max(beyond)) if beyond else None
-        value = step_from(case.spec, current, way, size, limit)
+    far = case.goal.miss >= FAR
+    for direction in _ways(case):
+        last = next((r for r in case.trials if way(r.action) == direction), None)
+        size = step_size(case.spec, far=far, guard_near=case.guard_near, last_move=_move_to_double(last, far=far))
+        value = step_from(case.spec, current, direction, size, _nearest_harm(case, direction))
         if value is not None and not case.spec.same(value, case.value):
             yield value
+
+
+def _nearest_harm(case: Case, direction: int) -> float | None:
+    """The first value on the way that did harm; it and all beyond it are out of reach."""
+    ends = [r.action.to_value for r in case.unsafe if way(r.action) == direction]
+    values = [float(end) for end in ends if not isinstance(end, str)]
+    return min(values, key=lambda value: direction * value, default=None)
 
 
 def _ways(case: Case) -> list[int]:
@@ -148,21 +149,13 @@ def _ways(case: Case) -> list[int]:
     if case.known_way:
         return [case.known_way]
 
-    def preference(way: int) -> tuple[int, float]:
-        last = next((r for r in case.trials if _way(r) == way), None)
+    def preference(direction: int) -> tuple[int, float]:
+        last = next((r for r in case.trials if way(r.action) == direction), None)
         if last is None:
             return (1, 0.0)
         return (0, 0.0) if improved(last) else (2, last.since)  # of two failures the older is tried first
 
     return sorted((1, -1), key=preference)
-
-
-def _way(record: ActionRecord) -> int:
-    """+1 where the trial raised the lever, -1 where it lowered it, 0 where there is no scale."""
-    start, end = record.action.from_value, record.action.to_value
-    if isinstance(start, str) or isinstance(end, str) or start == end:
-        return 0
-    return 1 if end > start else -1
 
 
 def _move_to_double(last: ActionRecord | None, *, far: bool) -> float | None:

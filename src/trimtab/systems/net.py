@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -191,7 +192,7 @@ def _explain(shown: str, error: Exception) -> NoAnswer:
     if any(isinstance(cause, ConnectionRefusedError) or getattr(cause, "errno", None) == errno.ECONNREFUSED for cause in causes):
         return NoAnswer(f"{shown} refused the connection: nothing listens there", refused=True)
     words = str(error).rstrip(". ") or type(error).__name__
-    if any("Name or service not known" in str(cause) or "getaddrinfo" in str(cause) for cause in causes):
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
         return NoAnswer(f"{shown}: the host name is not known", remedy="Check the spelling, or the resolver")
     if "disconnected" in words or "peer closed" in words or "reset" in words.lower():
         return NoAnswer(f"{shown} broke the connection before its answer was complete")

@@ -120,8 +120,8 @@ class LeverConformance:
         """A target that is gone is a LeverError with a sentence, whatever was asked."""
 
         async def law(lever: Lever) -> None:
-            for attempt in (lever.read(), lever.set(self.values[0])):
-                error = await _raised(attempt)
+            for attempt in (lever.read, lambda: lever.set(self.values[0])):
+                error = await _raised(attempt())
                 assert isinstance(error, LeverError), f"expected a LeverError, got {error!r}"
                 assert str(error)
 

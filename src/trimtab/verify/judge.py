@@ -91,7 +91,7 @@ class Judge:
         looks = self._looks()
         if looks is not None:
             for look in np.flatnonzero(looks.decides()):
-                verdict = self._unless_a_control_moved(looks, int(look))
+                verdict = self._unless_a_control_moved(looks, int(look), newest=False)
                 if verdict.conclusive:
                     return verdict
         return self._newest_verdict()
@@ -101,15 +101,15 @@ class Judge:
         if looks is None:
             assert isinstance(self._trial, Refusal)
             return refused(self._trial, int(np.isfinite(self._y).sum()))
-        return self._unless_a_control_moved(looks, looks.last)
+        return self._unless_a_control_moved(looks, looks.last, newest=True)
 
     def _looks(self) -> Looks | None:
         if isinstance(self._trial, Refusal):
             return None
         return follow(self._trial, np.asarray(self._t, dtype=np.float64), np.asarray(self._y, dtype=np.float64))
 
-    def _unless_a_control_moved(self, looks: Looks, look: int) -> Verdict:
-        verdict = spoken(looks, look)
+    def _unless_a_control_moved(self, looks: Looks, look: int, *, newest: bool) -> Verdict:
+        verdict = spoken(looks, look, newest=newest)
         if not verdict.conclusive:
             return verdict
         when = float(looks.t[look])

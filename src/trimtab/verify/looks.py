@@ -50,9 +50,12 @@ class Looks:
             return np.zeros(0, dtype=np.bool_)
         return np.asarray(self.sound & (np.abs(self.agreed()) >= conclusive_at(self.trial.terms.alpha)))
 
-    def doubt(self, look: int) -> str | None:
-        """Why the data at a look (−1: none yet) carry no verdict, in words; None where they do."""
-        n, newest = look + 1, look == self.last
+    def doubt(self, look: int, *, newest: bool) -> str | None:
+        """Why the data at a look (−1: none yet) carry no verdict, in words; None where they do.
+
+        `newest`: whether what came after the look speaks too: readings that are missing, or that came after a gap.
+        """
+        n = look + 1
         if newest and self.n_late:
             late = f"{self.n_late} of {self.n_rows} readings after settling came after a gap"
             return f"inconclusive: {late}; restore the sensor and try again"

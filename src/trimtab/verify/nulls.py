@@ -74,13 +74,13 @@ def read_past(t: Array, y: Array, floor: float, changes: tuple[float, ...] = ())
         return Past(whole, whole, None, _on_its_way(y, whole, floor), 0, None, calm, limit)
     now = _current_regime(calm, suspected, floor)
     drifts = _on_its_way(y, now, floor)
-    start = proven[-1] if len(proven) > 1 else suspected[-1]
+    if len(proven) == 1:
+        return Past(now, whole, None, drifts, suspected[-1], None, calm, limit)
+    start = proven[-1]
     usual = float(np.median(calm[:start]))
     if _came_back_before(t, calm, start, usual, changes):
         return Past(now, whole, _returning(now, usual, start), drifts, suspected[-1], None, calm, limit)
-    if len(proven) > 1:
-        return Past(now, None, None, drifts, suspected[-1], usual, calm, limit)
-    return Past(now, whole, None, drifts, suspected[-1], None, calm, limit)
+    return Past(now, None, None, drifts, suspected[-1], usual, calm, limit)
 
 
 def _stationary(y: Array, floor: float) -> Null:
@@ -119,7 +119,7 @@ def _returning(now: Null, usual: float, n: int) -> Null:
 
 
 def _came_back_before(t: Array, y: Array, start: int, usual: float, changes: tuple[float, ...]) -> bool:
-    """Whether, before this episode, a run of samples went half-way from the usual level to the current one and came back, not by us."""
+    """Whether an earlier run of samples went half-way from the usual level to the current one and came back, not by us."""
     now = float(y[start:].mean())
     if now == usual:
         return True

@@ -18,10 +18,10 @@ def refused(refusal: Refusal, n_after: int) -> Verdict:
     return Verdict(VerdictStatus.INCONCLUSIVE, None, None, None, METHOD, refusal.problem, refusal.n_before, n_after)
 
 
-def spoken(looks: Looks, look: int) -> Verdict:
-    """The verdict at one look (−1: none yet)."""
+def spoken(looks: Looks, look: int, *, newest: bool) -> Verdict:
+    """The verdict at one look (−1: none yet); `newest`: as of all readings, not as of that look."""
     trial, n_after = looks.trial, look + 1
-    doubt = looks.doubt(look)
+    doubt = looks.doubt(look, newest=newest)
     if doubt is not None:
         return Verdict(VerdictStatus.INCONCLUSIVE, None, None, None, METHOD, doubt, trial.n_before, n_after)
     low, high = _hull(looks, look)

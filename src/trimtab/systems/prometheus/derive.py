@@ -28,6 +28,18 @@ class Derivation:
     where: Mapping[str, str] = field(default_factory=dict)
 
 
+def sources(what: Derivation) -> tuple[str, ...]:
+    """The names of the samples that a derived series is made of.
+
+    >>> sources(Derivation("p95", quantile=0.95, of="latency_seconds"))
+    ('latency_seconds_bucket',)
+    """
+    if what.of is not None:
+        return (f"{what.of}_bucket",)
+    counters = what.ratio if what.ratio is not None else (what.rate or "",)
+    return tuple(name for counter in counters for name in (counter, f"{counter}_total"))
+
+
 def derive(what: Derivation, before: Scrape, after: Scrape) -> float | None:
     """The value of a derived series between two scrapes of one target, None where it is missing.
 

@@ -6,12 +6,13 @@ error status, text that is no exposition) is our silence, and an error: a guess 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 
 from trimtab.domain.errors import SensorError
 from trimtab.domain.metrics import Reading, Series
 from trimtab.systems.net import Net, NoAnswer, clean_url
-from trimtab.systems.prometheus.derive import derive
+from trimtab.systems.prometheus.derive import derive, sources
 from trimtab.systems.prometheus.exposition import Scrape, parse
 from trimtab.systems.prometheus.options import PrometheusOptions
 
@@ -30,6 +31,8 @@ class ScrapeSensor:
         self._net = net
         self._derivations = [item.derivation() for item in options.derive]
         self._source = f"prometheus {clean_url(self.url)}"
+        named = [form for name in options.metrics or () for form in (name, f"{name}_total")]
+        self._only = frozenset(named).union(*(sources(what) for what in self._derivations))
         self._before: Scrape | None = None
 
     @property
@@ -60,9 +63,9 @@ class ScrapeSensor:
         if not answer.framed and not answer.body.endswith(b"\n"):
             raise NoAnswer(f"{answer.url} ended in the middle of a line")  # a number cut short would read as a counter that fell
         try:
-            return parse(answer.text(), now)
+            return await asyncio.to_thread(parse, answer.text(), now, self._only, gauges=self._options.metrics is None)
         except (ValueError, IndexError, KeyError) as error:
-            raise NoAnswer(f"{answer.url} is not in the Prometheus text format: {answer.glimpse()}") from error
+            raise NoAnswer(f"{answer.url} is not in the Prometheus text format ({error}): {answer.glimpse()}") from error
 
     def _plain(self, scrape: Scrape) -> Iterator[Reading]:
         for name in self._wanted():

@@ -1,0 +1,216 @@
+"""The commands, one function each; what they do is in the modules beside this one, imported when a command runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+
+from trimtab.domain.errors import TrimtabError
+
+USAGE = 64  # sysexits.h: EX_USAGE
+UsageError = cast(
+    "type[Exception]", typer.BadParameter.__bases__[0]
+)  # typer brings its own click or uses the installed one; this names whichever it is
+
+Config = Annotated[
+    Path | None, typer.Option("--config", "-c", help="Configuration file. Default: $TRIMTAB_CONFIG or trimtab.yaml")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+ActionId = Annotated[str, typer.Argument(help="Id of the action, e.g. workers_increase_1763632800")]
+PlanHash = Annotated[str | None, typer.Option("--plan-hash", help="Only if the plan still has this hash.")]
+
+app = typer.Typer(
+    name="trimtab",
+    help="Finds what is off in running software, makes one small change, proves that it helped, and undoes it if not.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+config_app = typer.Typer(help="Check the configuration, or print its schema.", no_args_is_help=True)
+token_app = typer.Typer(help="Make, list and revoke tokens for the REST interface.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+app.add_typer(token_app, name="token")
+
+
+def run() -> None:
+    """Parse, run, and turn every expected failure into a sentence and an exit code."""
+    try:
+        result = app(standalone_mode=False)
+    except UsageError as error:
+        cast("Any", error).show()
+        sys.exit(USAGE)
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except TrimtabError as error:
+        print(f"trimtab: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from trimtab import __version__
+
+        typer.echo(f"trimtab {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None: ...
+
+
+@app.command()
+def demo(json: Json = False) -> int:
+    """See the loop close once, on a real service under real load on this machine."""
+    from trimtab.demo.story import main
+
+    return main(json=json)
+
+
+@app.command("run")
+def run_agent(config: Config = None) -> int:
+    """Run the agent until Ctrl-C; what is unproven then is undone."""
+    from trimtab.cli.service import serve
+
+    return serve(config)
+
+
+@app.command()
+def status(config: Config = None, json: Json = False) -> int:
+    """Show how the agent and its goals stand."""
+    from trimtab.cli import reading
+
+    return reading.status(config, json)
+
+
+@app.command()
+def goals(config: Config = None, json: Json = False) -> int:
+    """Show each goal with its target and where it stands."""
+    from trimtab.cli import reading
+
+    return reading.goals(config, json)
+
+
+@app.command()
+def actions(config: Config = None, json: Json = False) -> int:
+    """Show what is under way or awaits an answer."""
+    from trimtab.cli import reading
+
+    return reading.actions(config, json)
+
+
+@app.command()
+def history(
+    config: Config = None, count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many.")] = 20, json: Json = False
+) -> int:
+    """Show the latest actions and how they ended, newest first."""
+    from trimtab.cli import reading
+
+    return reading.history(config, count, json)
+
+
+@app.command()
+def explain(action_id: ActionId, config: Config = None, json: Json = False) -> int:
+    """Show why an action was decided, every step of its life, its verdict, and what was learned."""
+    from trimtab.cli import reading
+
+    return reading.explain(config, action_id, json)
+
+
+@app.command()
+def plan(config: Config = None, json: Json = False) -> int:
+    """Show what would be done now, and why not more. Exits with 0 for nothing, 2 for changes proposed, 1 for an error."""
+    from trimtab.cli import planning
+
+    return planning.plan(config, json)
+
+
+@app.command()
+def approve(action_id: ActionId, config: Config = None, plan_hash: PlanHash = None, json: Json = False) -> int:
+    """Let an action run that awaits approval."""
+    return _ask(config, "/agent/action/approve", {"action_id": action_id, "approved": True, "plan_hash": plan_hash}, json)
+
+
+@app.command()
+def reject(action_id: ActionId, config: Config = None, plan_hash: PlanHash = None, json: Json = False) -> int:
+    """Decline an action that awaits approval."""
+    return _ask(config, "/agent/action/reject", {"action_id": action_id, "plan_hash": plan_hash}, json)
+
+
+@app.command()
+def rollback(action_id: ActionId, config: Config = None, json: Json = False) -> int:
+    """Take an action back, whether it is under way or was kept."""
+    return _ask(config, "/agent/action/rollback", {"action_id": action_id}, json)
+
+
+@app.command()
+def pause(config: Config = None, json: Json = False) -> int:
+    """Start nothing new; what is under way is finished or undone."""
+    return _ask(config, "/agent/pause", {}, json)
+
+
+@app.command()
+def resume(config: Config = None, json: Json = False) -> int:
+    """Start again after a pause."""
+    return _ask(config, "/agent/resume", {}, json)
+
+
+def _ask(config: Path | None, path: str, body: dict[str, Any], json: bool) -> int:
+    from trimtab.cli import asking
+
+    return asking.ask(config, path, body, json)
+
+
+@config_app.command("validate")
+def config_validate(config: Config = None, json: Json = False) -> int:
+    """Check the configuration; every mistake is shown with its line."""
+    from trimtab.cli import configuration
+
+    return configuration.validate(config, json)
+
+
+@config_app.command("schema")
+def config_schema() -> int:
+    """Print the JSON schema of the configuration."""
+    from trimtab.cli import configuration
+
+    return configuration.schema()
+
+
+@token_app.command("create")
+def token_create(
+    name: Annotated[str, typer.Argument(help="Whom it is for; recorded as the actor of what is done with it.")],
+    role: Annotated[str, typer.Option("--role", help="viewer (reads), operator (reads and acts) or admin.")] = "operator",
+    days: Annotated[float | None, typer.Option("--days", min=0.001, help="Valid for this long. Default: until revoked.")] = None,
+    config: Config = None,
+    json: Json = False,
+) -> int:
+    """Make a token and print it, once: only its hash is kept."""
+    from trimtab.cli import tokens
+
+    return tokens.create(config, name, role, days, json)
+
+
+@token_app.command("list")
+def token_list(config: Config = None, json: Json = False) -> int:
+    """List the tokens, without their secrets."""
+    from trimtab.cli import tokens
+
+    return tokens.show_all(config, json)
+
+
+@token_app.command("revoke")
+def token_revoke(name: Annotated[str, typer.Argument(help="Whose token.")], config: Config = None) -> int:
+    """Revoke a token, at once."""
+    from trimtab.cli import tokens
+
+    return tokens.revoke(config, name)

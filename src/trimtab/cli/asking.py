@@ -1,0 +1,24 @@
+"""What is asked of the running agent: approve, reject, roll back, pause, resume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from trimtab.cli import client, show
+
+
+def ask(config: Path | None, path: str, body: dict[str, Any], json: bool) -> int:
+    """Send the request and say how things stand then."""
+    from trimtab.assembly import load_settings
+
+    answer = client.call(load_settings(config), "POST", path, {key: value for key, value in body.items() if value is not None})
+    if json:
+        show.as_json(answer)
+    elif "action_id" in answer:
+        show.line(
+            f"{answer['action_id']} is {answer['state'].replace('_', ' ')}: {answer.get('reason') or answer['description']}"
+        )
+    else:
+        show.line(f"the agent is {answer.get('state')}")
+    return 0

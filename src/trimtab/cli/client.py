@@ -1,0 +1,56 @@
+"""Talk to the running agent over its REST interface, as the user who calls."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from trimtab.config import Settings
+from trimtab.domain.errors import TrimtabError
+
+TIMEOUT = 10.0  # seconds
+
+
+class NotRunning(TrimtabError):
+    """No agent answers at the configured address."""
+
+
+class Refused(TrimtabError):
+    """The agent answered, and declined."""
+
+
+def url_of(settings: Settings) -> str:
+    """Where the agent of this configuration listens."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.api.host, settings.api.host)  # noqa: S104
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.api.port}"
+
+
+def call(settings: Settings, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """The agent's answer as plain data. Raises `NotRunning` where nobody listens, `Refused` where the answer is a problem."""
+    import httpx
+
+    token = os.environ.get("TRIMTAB_TOKEN")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    try:
+        with httpx.Client(base_url=url_of(settings), timeout=TIMEOUT, trust_env=False, headers=headers) as client:
+            answer = client.request(method, path, json=body)
+    except httpx.ConnectError:
+        remedy = "start it with `trimtab run`" if settings.api.enabled else "api.enabled is false in the configuration"
+        raise NotRunning(f"no agent answers at {url_of(settings)}", remedy=remedy) from None
+    except httpx.HTTPError as error:
+        raise Refused(f"the agent at {url_of(settings)} did not answer: {error}", remedy="look at its log") from None
+    if answer.is_success:
+        return answer.json()
+    raise Refused(_problem(answer), remedy=_remedy(answer.status_code))
+
+
+def _problem(answer: Any) -> str:
+    try:
+        problem = answer.json()
+        return str(problem.get("detail") or problem.get("title"))
+    except ValueError:
+        return f"HTTP {answer.status_code}: what answers there is not trimtab"
+
+
+def _remedy(status: int) -> str:
+    return "put a token into TRIMTAB_TOKEN; `trimtab token create` makes one" if status in (401, 403) else ""

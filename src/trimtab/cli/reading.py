@@ -1,0 +1,177 @@
+"""`status`, `goals`, `actions`, `history`, `explain`: from the running agent where it matters, else from the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from trimtab.cli import client, show
+from trimtab.cli.store import from_journal
+from trimtab.domain.actions import ActionRecord, ActionState, ActionStatus, JournalRow
+from trimtab.domain.errors import NotFound
+
+
+def status(config: Path | None, json: bool) -> int:
+    """How the agent stands; with the agent stopped, what its store tells."""
+    from trimtab.assembly import load_settings
+
+    settings = load_settings(config)
+    try:
+        document = client.call(settings, "GET", "/agent/status")
+    except client.NotRunning:
+        document = _stopped(from_journal(settings, lambda journal: journal.counts()))
+    if json:
+        show.as_json(document)
+        return 0
+    _print_status(document)
+    return 0
+
+
+def _stopped(counts: Any) -> dict[str, Any]:
+    """The fields of a status that a store can tell."""
+    by_status = {each: sum(n for state, n in counts.items() if state.status is each) for each in ActionStatus}
+    ended = by_status[ActionStatus.COMPLETED] + by_status[ActionStatus.FAILED]
+    return {
+        "state": "stopped", "uptime_seconds": 0.0, "pending_actions": by_status[ActionStatus.PENDING],
+        "active_actions": by_status[ActionStatus.EXECUTING], "completed_actions": ended, "goals": [],
+        "stats": {"total_actions": sum(counts.values()), "successful_actions": counts.get(ActionState.KEPT, 0),
+                  "failed_actions": by_status[ActionStatus.FAILED], "total_improvement": None},
+        "plan": "No agent is running: start it with `trimtab run`.", "holds": [],
+    }  # fmt: skip
+
+
+def _print_status(document: dict[str, Any]) -> None:
+    from rich.text import Text
+
+    head = Text("agent ").append_text(show.styled(document["state"])).append(f", up {_span(document['uptime_seconds'])}; ")
+    head.append(f"actions: {document['pending_actions']} pending, {document['active_actions']} under way, ")
+    head.append(f"{document['completed_actions']} ended ({document['stats']['failed_actions']} failed or undone)")
+    out = show.console()
+    out.print(head)
+    out.print(Text(document["plan"]))
+    for hold in document["holds"]:
+        out.print(Text(hold, style="yellow"))
+    if document["goals"]:
+        show.table("Goals", ("metric", "element", "target", "current", ""), [_goal_row(goal) for goal in document["goals"]])
+
+
+def _goal_row(goal: dict[str, Any]) -> tuple[Any, ...]:
+    standing = "hold" if goal.get("hold") else "met" if goal["achieved"] else "missed"
+    metric = goal.get("metric") or goal.get("metric_name")
+    target = goal["target"] if "target" in goal else goal["target_value"]
+    current = goal["current"] if "current" in goal else goal["current_value"]
+    return metric, goal.get("element"), show.number(target), show.number(current), show.styled(standing)
+
+
+def goals(config: Path | None, json: bool) -> int:
+    """Every goal as the running agent sees it."""
+    from trimtab.assembly import load_settings
+
+    settings = load_settings(config)
+    try:
+        document = client.call(settings, "GET", "/agent/goals")
+    except client.NotRunning:
+        document = [_goal_of(goal.goal()) for goal in settings.goals]
+    if json:
+        show.as_json(document)
+    else:
+        show.table("Goals", ("metric", "element", "target", "current", ""), [_goal_row(goal) for goal in document],
+                   empty="none configured; add some under goals:")  # fmt: skip
+        for goal in document:
+            if goal["hold"]:
+                show.line(f"{goal['metric_name']}: {goal['hold']}", "yellow")
+    return 0
+
+
+def _goal_of(goal: Any) -> dict[str, Any]:
+    return {"goal_id": goal.goal_id, "metric_name": goal.metric_name, "element": goal.element, "target_value": goal.target_value,
+            "current_value": None, "direction": goal.direction.value, "weight": goal.weight, "achieved": None, "progress": 0.0,
+            "hold": "no agent is running"}  # fmt: skip
+
+
+def actions(config: Path | None, json: bool) -> int:
+    """What is under way, on probation, or awaits an answer."""
+    return _list(config, json, "Under way", lambda record: not record.state.terminal or _on_probation(record), 1000)
+
+
+def _on_probation(record: ActionRecord) -> bool:
+    return record.state is ActionState.KEPT_ON_PROBATION
+
+
+def history(config: Path | None, count: int, json: bool) -> int:
+    """The latest actions, from the store."""
+    return _list(config, json, "History", lambda record: True, count)
+
+
+def _list(config: Path | None, json: bool, title: str, wanted: Any, count: int) -> int:
+    from trimtab.api import views
+    from trimtab.assembly import load_settings
+
+    recent = from_journal(load_settings(config), lambda journal: journal.recent(count))
+    records = [record for record in recent if wanted(record)]
+    if json:
+        show.as_json([views.action(record).model_dump(mode="json") for record in records])
+        return 0
+    headers = ("when", "action", "state", "effect", "why")
+    show.table(title, headers, [_action_row(record) for record in records], empty="no actions")
+    for record in records:
+        if record.state is ActionState.AWAITING_APPROVAL:
+            show.line(f"trimtab approve {record.action_id} --plan-hash {record.action.plan_hash}", "cyan")
+    return 0
+
+
+def _action_row(record: ActionRecord) -> tuple[Any, ...]:
+    effect = show.percent(record.actual_improvement)
+    return _time(record.since), record.action_id, show.styled(record.state.value), effect, record.reason
+
+
+def explain(config: Path | None, action_id: str, json: bool) -> int:
+    """One action, from the store: the decision, the life, the verdict, the belief before and after."""
+    from trimtab.api import views
+    from trimtab.assembly import load_settings
+
+    async def ask(journal: Any) -> tuple[ActionRecord, list[JournalRow]]:
+        record = await journal.get(action_id)
+        if record is None:
+            raise NotFound(f"no action {action_id!r}", remedy="`trimtab history` lists the actions")
+        return record, list(await journal.history(action_id))
+
+    record, rows = from_journal(load_settings(config), ask)
+    if json:
+        show.as_json(views.action_detail(record, rows).model_dump(mode="json"))
+    else:
+        _print_explanation(record, rows)
+    return 0
+
+
+def _print_explanation(record: ActionRecord, rows: list[JournalRow]) -> None:
+    out, action = show.console(), record.action
+    out.print(show.styled(record.state.value), end="")
+    show.line(f"  {action.description}")
+    show.line(f"trigger    {action.trigger}")
+    if record.decision is not None:
+        show.line(f"decision   {record.decision.choice.value}: {record.decision.reason}")
+    if record.verdict is not None:
+        show.line(f"verdict    {record.verdict.reason} (method: {record.verdict.method})")
+    if record.approved_by:
+        show.line(f"approved   by {record.approved_by}; plan {action.plan_hash}")
+    life = [(_time(row.at), row.to_state.value if row.to_state else row.kind, row.actor, row.reason) for row in rows]
+    show.table("Life", ("when", "entered", "by", "why"), life)
+
+
+def _time(at: float) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _span(seconds: float) -> str:
+    """A length of time to two parts.
+
+    >>> _span(5), _span(3700), _span(200_000)
+    ('5 s', '1 h 1 min', '2 d 7 h')
+    """
+    for size, name, part, small in ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {name} {int(seconds % size // part)} {small}"
+    return f"{int(seconds)} s"

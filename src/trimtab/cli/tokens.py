@@ -1,0 +1,54 @@
+"""`trimtab token`: who may use the REST interface. Works on the data folder; a running agent notices at once."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trimtab.cli import show
+
+if TYPE_CHECKING:
+    from trimtab.storage.tokens import TokenStore
+
+
+def create(config: Path | None, name: str, role: str, days: float | None, json: bool) -> int:
+    """Make a token; it is printed this once."""
+    token = _store(config).create(name, role, time.time(), None if days is None else 86_400.0 * days)
+    if json:
+        show.as_json({"name": name, "role": role, "token": token})
+    else:
+        show.line(token)
+    return 0
+
+
+def show_all(config: Path | None, json: bool) -> int:
+    """Who has one."""
+    tokens = _store(config).list()
+    if json:
+        show.as_json(
+            [{"name": t.name, "role": t.role.value, "created_at": t.created_at, "expires_at": t.expires_at} for t in tokens]
+        )
+    else:
+        rows = [(t.name, t.role.value, _day(t.created_at), _day(t.expires_at) if t.expires_at else "never") for t in tokens]
+        show.table("Tokens", ("name", "role", "made", "expires"), rows, empty="none: on loopback no token is needed")
+    return 0
+
+
+def revoke(config: Path | None, name: str) -> int:
+    """Take a token back."""
+    _store(config).revoke(name)
+    show.line(f"the token of {name} is revoked")
+    return 0
+
+
+def _store(config: Path | None) -> TokenStore:
+    from trimtab.assembly import load_settings
+    from trimtab.storage.folder import DataFolder
+    from trimtab.storage.tokens import TokenStore
+
+    return TokenStore(DataFolder(load_settings(config).storage.path).access_path)
+
+
+def _day(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%MZ", time.gmtime(at))

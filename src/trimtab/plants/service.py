@@ -1,0 +1,100 @@
+"""A service with workers and a queue: one lever that helps, one that does nothing, one that breaks a guard beyond a point.
+
+Driven by `simulate` and by tests, one step at a time. The same seed and settings give the same numbers. Waiting in a queue
+with c servers follows Sakasegawa (1977), "An approximation formula L_q ≈ αρ^β/(1−ρ)", Ann. Inst. Stat. Math. 29.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import exp, sqrt
+
+import numpy as np
+
+BASE_REQUESTS_PER_SECOND = 30.0
+REQUESTS_PER_SECOND_OF_A_WORKER = 10.0
+LATENCY_P95_OVER_MEAN = 3.0  # ln 20: the 95th percentile of an exponential distribution
+BATCH_GAIN = 0.02  # each further item of a batch makes a worker that much faster …
+BATCH_SAFE = 8  # … until batches no longer fit into memory,
+BATCH_ERRORS = 0.01  # and each further one makes so many more requests fail
+BASE_ERROR_RATIO = 0.001
+SATURATION = 0.98  # from this utilisation on the formula diverges, and the backlog tells the waiting
+LEVERS: Mapping[str, float | str] = {"workers": 4, "batch": 4, "log_level": "info"}
+
+
+class ServicePlant:
+    """A `domain.ports.Plant`. Load doubles `fault_at` seconds after the first step; more workers mend it.
+
+    `noise` is the relative standard deviation of every metric, `rho` how much of it carries over from step to step (0 to 1).
+
+    >>> plant = ServicePlant(noise=0.0)
+    >>> calm = plant.step(0.0, 1.0)["shop_p95_seconds"]
+    >>> plant.set("workers", 8)
+    >>> plant.step(1.0, 1.0)["shop_p95_seconds"] < calm
+    True
+    """
+
+    def __init__(
+        self,
+        rng: np.random.Generator | None = None,
+        *,
+        name: str = "shop",
+        fault_at: float | None = None,
+        fault_factor: float = 2.0,
+        noise: float = 0.05,
+        rho: float = 0.0,
+        **levers: float | str,
+    ) -> None:
+        self._rng = rng if rng is not None else np.random.default_rng(0)
+        self._name = name
+        self._fault_at, self._fault_factor = fault_at, fault_factor
+        self._noise, self._rho = noise, rho
+        self._levers: dict[str, float | str] = dict(LEVERS)
+        self._began: float | None = None
+        self._backlog = 0.0  # requests that wait
+        self._drift: dict[str, float] = {}
+        for lever, value in levers.items():
+            self.set(lever, value)
+
+    def get(self, lever: str) -> float | str:
+        """The value of a lever. Raises `KeyError` where there is none of that name."""
+        return self._levers[lever]
+
+    def set(self, lever: str, value: float | str) -> None:
+        """Set a lever. Raises `KeyError` for an unknown one, `ValueError` for a value that no such service could take."""
+        if lever not in self._levers:
+            raise KeyError(lever)
+        if lever != "log_level" and (isinstance(value, str) or value < 1):
+            raise ValueError(f"{lever} must be at least 1, got {value!r}")
+        self._levers[lever] = value
+
+    def step(self, now: float, dt: float) -> Mapping[str, float]:
+        """Serve for `dt` seconds up to `now`; means over the step."""
+        self._began = now if self._began is None else self._began
+        arriving = BASE_REQUESTS_PER_SECOND * (self._fault_factor if self._faulty(now) else 1.0)
+        workers, batch = float(self._levers["workers"]), float(self._levers["batch"])
+        capacity = workers * REQUESTS_PER_SECOND_OF_A_WORKER * (1.0 + BATCH_GAIN * (batch - 1.0))
+        served = min(arriving + self._backlog / dt, capacity)
+        self._backlog = max(0.0, self._backlog + (arriving - served) * dt)
+        used = min(arriving / capacity, SATURATION)
+        waiting = used ** (sqrt(2.0 * (workers + 1.0)) - 1.0) / (capacity * (1.0 - used)) + self._backlog / capacity
+        metrics = {
+            "p95_seconds": LATENCY_P95_OVER_MEAN * (waiting + workers / capacity),
+            "requests_per_second": served,
+            "error_ratio": BASE_ERROR_RATIO + BATCH_ERRORS * max(0.0, batch - BATCH_SAFE),
+            "cpu_usage_percent": 100.0 * served / capacity,
+            "queue_length": self._backlog + waiting * arriving,
+        }
+        return {f"{self._name}_{metric}": self._observed(metric, value) for metric, value in metrics.items()}
+
+    def _faulty(self, now: float) -> bool:
+        return self._fault_at is not None and self._began is not None and now - self._began >= self._fault_at
+
+    def _observed(self, metric: str, value: float) -> float:
+        """A metric as it is measured: with noise of its own, first-order autocorrelated, that keeps it positive."""
+        fresh = float(self._rng.standard_normal())
+        before = self._drift.get(metric)
+        drift = fresh if before is None else self._rho * before + sqrt(1.0 - self._rho**2) * fresh
+        self._drift[metric] = drift
+        observed = value * exp(self._noise * drift - 0.5 * self._noise**2)  # the mean of a log-normal is exp(σ²/2)
+        return min(observed, 100.0) if metric.endswith("_percent") else observed
