@@ -25,8 +25,10 @@ def after_a_good_past(bench, samples=10):
         (math.inf, "infinite"),
         (-math.inf, "minus infinite"),
         ("fast", "'fast'"),
+        (10**400, "no number"),
+        (1 + 2j, "no number"),
     ],
-    ids=["null", "nan", "inf", "minus-inf", "text"],
+    ids=["null", "nan", "inf", "minus-inf", "text", "beyond-any-float", "complex"],
 )
 def test_what_is_no_number_is_invalid_at_once_and_kept_nowhere(bench, value, says):
     now = after_a_good_past(bench)

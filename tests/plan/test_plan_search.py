@@ -73,7 +73,7 @@ STEPS = {
     "guard-broken-already": (WIDE, 50, FAR, (), 0.5, [55]),
     "never-under-one-step": (replace(WIDE, step=20), 40, CLOSE, (), 0.001, [60]),
     "helped-and-still-far": (WIDE, 20, FAR, (kept(0, 20),), 0.001, [60]),
-    "helped-and-now-close": (WIDE, 20, CLOSE, (kept(0, 20),), 0.001, [25]),
+    "helped-and-now-close": (WIDE, 20, CLOSE, (kept(0, 20),), 0.001, [38]),  # 20 gave 30 %: a quarter more takes 18
     "helped-but-a-guard-is-near": (WIDE, 20, FAR, (kept(0, 20),), 0.009, [25]),
     "too-small-to-see": (WIDE, 10, CLOSE, (undone(10, 20),), 0.001, [30]),
     "too-small-twice": (WIDE, 10, CLOSE, (undone(10, 20, at=NOW - 9000), undone(10, 30)), 0.001, [50]),

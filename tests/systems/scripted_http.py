@@ -72,6 +72,7 @@ def http_target(respond: Callable[[Request], None] | None = None) -> Iterator[Ta
     class Server(ThreadingHTTPServer):
         daemon_threads = True
         block_on_close = False
+        request_queue_size = 64
 
         def handle_error(self, *_: Any) -> None:  # a client that went away is part of these tests
             return

@@ -125,7 +125,7 @@ def kind_and_values() -> st.SearchStrategy[tuple[LeverSpec, object, object]]:
 
 
 @given(kind_and_values())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_rollback_after_apply_is_the_identity(
     shared: tuple[Target, Setting], runner: tuple[asyncio.Runner, Net], case: tuple[LeverSpec, object, object]
 ) -> None:

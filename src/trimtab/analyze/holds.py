@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 
 from trimtab.analyze.view import MonitorView
+from trimtab.domain.metrics import Health
 
 _NAMED_IN_A_GROUP = 3
 
@@ -23,7 +24,8 @@ def silent_series(view: MonitorView, now: float, already_said: Set[str]) -> list
     groups: dict[tuple[str, str], list[str]] = {}
     for series in view.series():
         trust = view.trust(series.metric_id, now)
-        if not trust.ok and series.name not in already_said:
+        unremarkable = trust.ok or trust.health is Health.WARMING_UP  # what nothing rests on may take its time
+        if not unremarkable and series.name not in already_said:
             groups.setdefault((series.element, trust.reason), []).append(series.name)
     return [hold(_title(element, list(dict.fromkeys(names))), reason) for (element, reason), names in groups.items()]
 

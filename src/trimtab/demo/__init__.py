@@ -4,6 +4,6 @@ Reads: nothing of yours; it makes a folder and processes of its own, and removes
 before and after each change. May import: everything below `cli`. Never: another code path than `trimtab run` takes, a number
 that was not measured, anything left behind.
 
-`story` tells it and is what `trimtab demo` calls; `scene` is what it stands on: `workload`, the service, with its `pool` of workers,
-and `load`, its clients; `report` is what was found.
+`story` tells it and is what `trimtab demo` calls; `scene` is what it stands on: `workload`, the service, with its `pool` of
+workers, and `load`, its clients; `report` is what was found.
 """

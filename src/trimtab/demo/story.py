@@ -81,7 +81,11 @@ async def _tell_within(report: Report, console: Console, limit_seconds: float) -
 
     task = asyncio.current_task()
     if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        for name in (
+            signal.SIGINT,
+            signal.SIGTERM,
+        ):  # named, because a shell starts what runs in the background with SIGINT ignored
+            asyncio.get_running_loop().add_signal_handler(name, task.cancel)
     console.print("Starting a service with one worker, and clients who send 120 requests a second …", highlight=False)
     with scene(limit_seconds + CLEAN_UP_SECONDS) as stage:
         await asyncio.sleep(FILL_SECONDS)

@@ -84,16 +84,26 @@ def why_invalid(reading: Reading, now: float, interval: float) -> str | None:
     value: object = reading.value
     if value is None:
         return "the target sent null"
-    if not isinstance(value, int | float | np.number):
+    number = _as_float(value)
+    if number is None:
         return f"the target sent {value!r:.40}, which is no number"
-    if not math.isfinite(value):
-        return f"the target sent {'NaN' if math.isnan(value) else format_number(float(value))}"
-    when: object = reading.timestamp
-    if not isinstance(when, int | float | np.number) or not math.isfinite(when):
-        return f"the sample's time is {when!r:.40}, which is none"
+    if not math.isfinite(number):
+        return f"the target sent {'NaN' if math.isnan(number) else format_number(number)}"
+    when = _as_float(reading.timestamp)
+    if when is None or not math.isfinite(when):
+        return f"the sample's time is {reading.timestamp!r:.40}, which is none"
     if when > now + interval:
-        return f"the sample's time is {format_number(float(when) - now)} s in the future: compare the clocks"
+        return f"the sample's time is {format_number(when - now)} s in the future: compare the clocks"
     return None
+
+
+def _as_float(raw: object) -> float | None:
+    if not isinstance(raw, int | float | np.floating | np.integer):
+        return None
+    try:
+        return float(raw)
+    except OverflowError:  # JSON allows whole numbers of any length
+        return None
 
 
 def why_suspect(track: Track, value: float, *, alive: bool) -> str | None:

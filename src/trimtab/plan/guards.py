@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from trimtab.domain.actions import ActionState, Choice, Decision, OptimizationAction
 from trimtab.domain.goals import GoalState
 from trimtab.domain.situation import LeverState, Situation
-from trimtab.plan.history import History, backoff, moved_at, remaining
+from trimtab.plan.history import History, backoff, moved_at, refused_by_a_person, remaining
 from trimtab.plan.settings import BASELINE_SAMPLES, REJECTED_FOR, PlanSettings
 from trimtab.plan.words import seconds, setting
 
@@ -143,11 +143,10 @@ def _refused(c: Candidate) -> Hindrance | None:
     for record in c.history.of_lever(c.action.lever_id):
         if record.action.action_type != c.action.action_type:
             continue
-        if record.state is ActionState.REJECTED and (left := remaining(record.since, REJECTED_FOR, c.situation.now)):
-            return Hindrance(f"a person rejected {record.action_id}: asked again in {seconds(left)}", left)
-        if record.state is ActionState.EXPIRED and (
-            left := remaining(record.since, c.settings.cooldown_seconds, c.situation.now)
-        ):
+        if refused_by_a_person(record) and (left := remaining(record.since, REJECTED_FOR, c.situation.now)):
+            return Hindrance(f"a person declined {record.action_id}: not before {seconds(left)} from now", left)
+        unanswered = record.state is ActionState.EXPIRED and record.expires_at is not None and record.approved_by is None
+        if unanswered and (left := remaining(record.since, c.settings.cooldown_seconds, c.situation.now)):
             return Hindrance(f"nobody answered {record.action_id}: asked again in {seconds(left)}", left)
     return None
 

@@ -97,6 +97,12 @@ def harmed(record: ActionRecord) -> bool:
     return record.guard_breached is not None or (record.verdict is not None and record.verdict.status is VerdictStatus.WORSE)
 
 
+def refused_by_a_person(record: ActionRecord) -> bool:
+    """Whether a person said no to the action, before it was tried or by taking it back."""
+    taken_back = record.state is ActionState.ROLLED_BACK and record.actor != "trimtab"
+    return record.state is ActionState.REJECTED or taken_back
+
+
 def way(action: OptimizationAction) -> int:
     """+1 where the action raises its lever, -1 where it lowers it, 0 where the lever has no scale."""
     start, end = action.from_value, action.to_value

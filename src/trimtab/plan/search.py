@@ -17,7 +17,7 @@ from trimtab.domain.goals import GoalState, GuardState, Symptom
 from trimtab.domain.levers import LeverKind, LeverSpec, LeverValue, Mode
 from trimtab.domain.metrics import Series
 from trimtab.plan.history import History, harmed, improved, way
-from trimtab.plan.steps import step_from, step_size
+from trimtab.plan.steps import reach, step_from, step_size
 from trimtab.plan.words import quantity, setting
 
 if TYPE_CHECKING:
@@ -132,6 +132,8 @@ def _along_the_scale(case: Case, current: float) -> Iterator[LeverValue]:
     for direction in _ways(case):
         last = next((r for r in case.trials if way(r.action) == direction), None)
         size = step_size(case.spec, far=far, guard_near=case.guard_near, last_move=_move_to_double(last, far=far))
+        if last is not None and not case.guard_near:
+            size = max(size, _extrapolated(last, case))
         value = step_from(case.spec, current, direction, size, _nearest_harm(case, direction))
         if value is not None and not case.spec.same(value, case.value):
             yield value
@@ -144,10 +146,28 @@ def _nearest_harm(case: Case, direction: int) -> float | None:
     return min(values, key=lambda value: direction * value, default=None)
 
 
+def _extrapolated(last: ActionRecord, case: Case) -> float:
+    """How far the verified effect of the last move this way says the goal is; never more than twice that move."""
+    start, end = last.action.from_value, last.action.to_value
+    if (
+        not improved(last)
+        or last.verdict is None
+        or last.verdict.effect is None
+        or isinstance(start, str)
+        or isinstance(end, str)
+    ):
+        return 0.0
+    return reach(abs(end - start), last.verdict.effect, case.goal.goal.direction, case.goal.miss)
+
+
 def _ways(case: Case) -> list[int]:
-    """Which ways to try, the preferred first: only the declared one, else what helped, what is untried, what failed."""
+    """Which ways to try, the preferred first: only the declared one, only what helped, else what is untried, what failed."""
     if case.known_way:
         return [case.known_way]
+    helped = next((way(r.action) for r in case.trials if improved(r)), 0)
+    overshot = next((harmed(r) for r in case.trials if way(r.action) == helped), False)
+    if helped and not overshot:
+        return [helped]
 
     def preference(direction: int) -> tuple[int, float]:
         last = next((r for r in case.trials if way(r.action) == direction), None)

@@ -46,7 +46,8 @@ def _holds(situation: Situation) -> list[str]:
         )
         if not trust.ok
     ]
-    return list(dict.fromkeys([*lost, *(analysis.holds or unsure)]))
+    said = [hold.removeprefix("HOLD: ") for hold in analysis.holds]
+    return list(dict.fromkeys([*lost, *(said or unsure)]))
 
 
 def _why_not(decided: Sequence[Decided], situation: Situation, history: History, settings: PlanSettings) -> str:

@@ -6,8 +6,9 @@ Every value lies on the lever's grid (whole steps from its lower bound, or from 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, floor
+from math import ceil, floor, log
 
+from trimtab.domain.direction import Direction
 from trimtab.domain.levers import LeverKind, LeverSpec
 
 SMALL = 0.05  # of the range: twenty moves end to end, each small enough to undo without being noticed
@@ -66,6 +67,20 @@ def step_size(spec: LeverSpec, *, far: bool, guard_near: bool, last_move: float 
     base = max(spec.step, (LARGE if far else SMALL) * span(spec))
     doubled = 2.0 * last_move if last_move is not None else 0.0
     return max(spec.step, min(max(base, doubled), AT_MOST * span(spec)))
+
+
+def reach(last_move: float, effect: float, direction: Direction, miss: float) -> float:
+    """How far to move so that the goal is met, if the metric goes on to change by the same factor per unit of the lever.
+
+    `effect` is relative and verified, `miss` as in `Goal.miss`. A secant in the logarithm of the metric, with a tenth to spare;
+    trusted for at most twice the last move, since returns diminish.
+
+    >>> round(reach(2.0, 0.5, Direction.MINIMIZE, 1.0), 2)
+    2.28
+    """
+    factor = 1.0 - min(effect, 0.99) if direction is Direction.MINIMIZE else 1.0 + effect
+    rate = abs(log(factor)) / last_move if last_move > 0.0 else 0.0
+    return min(log((1.0 + miss) * 1.1) / rate, 2.0 * last_move) if rate > 0.0 else 0.0
 
 
 def step_from(spec: LeverSpec, current: float, direction: int, size: float, unsafe: float | None = None) -> int | float | None:

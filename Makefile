@@ -1,0 +1,101 @@
+# Everything from a bare machine: needs Python >= 3.11 with venv, make, and a package registry for the first run.
+# `make help` lists what there is. VENV, PYTHON and SHORT may be set: make test VENV=/tmp/v PYTHON=python3.12
+
+VENV ?= .venv
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
+SHORT ?=
+JOBS ?= 2
+
+# What the caller has set for another Python must not reach ours.
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV TRIMTAB_CONFIG TRIMTAB_TOKEN
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PIP_REQUIRE_VIRTUALENV =
+
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+PIN := $(PY) -m pip install --quiet --require-hashes --only-binary :all: -r
+short = $(if $(SHORT),$(1),$(2))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-services check format bench bench-verdicts bench-unknown bench-blast bench-api chaos dist constraints clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
+	@echo "  SHORT=1 runs the short form of a bench or of chaos"
+
+# -- set-up: once, and again when the pins or the project's metadata change
+
+$(VENV)/.made: Makefile
+	@test -n "$(PYTHON)" || { echo "trimtab needs Python 3.11 or newer; none was found. Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "trimtab needs Python 3.11 or newer, and $(PYTHON) is $$("$(PYTHON)" --version 2>&1)"; exit 1; }
+	@test -x $(PY) && $(PY) -m pip --version >/dev/null 2>&1 || { echo "making $(VENV)"; "$(PYTHON)" -m venv --clear "$(VENV)"; }
+	@touch $@
+
+# The build backend comes pinned too, so that installing the package itself fetches nothing.
+$(VENV)/.runtime: $(VENV)/.made requirements/runtime.txt pyproject.toml
+	@echo "installing what trimtab needs to run"
+	@$(PIN) requirements/runtime.txt
+	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
+	@echo "installing what its tests and checks need"
+	@$(PIN) requirements/dev.txt
+	@touch $@
+
+# -- the main things
+
+demo: $(VENV)/.runtime ## see the loop close once, on a real service under real load (about two minutes)
+	@$(BIN)/trimtab demo
+
+test: $(VENV)/.dev ## run the tests: no root, no network once installed
+	@$(PY) -m pytest -n $(JOBS) -m "not services"
+
+test-services: $(VENV)/.dev ## run the tests that need servers (in this version nothing does)
+	@echo "No part of this version needs a server: nothing to install or start. Running the tests marked 'services', if any:"
+	@$(PY) -m pytest -m services || test $$? -eq 5
+
+check: $(VENV)/.dev ## lint, format, types, and who may import whom
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## put the code into the project's format
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+# -- measurements: each prints its figures and fails when its bar is missed
+
+bench: bench-verdicts bench-blast bench-api chaos bench-unknown ## all of them, one after the other
+
+bench-verdicts: $(VENV)/.dev ## how often a verdict flatters a change that does nothing, and how soon it finds a real one
+	$(PY) benchmarks/verdicts.py $(call short,--reps 100 --only honesty,--reps 500)
+
+bench-unknown: $(VENV)/.dev ## a service never seen before, with and without a fault
+	$(PY) benchmarks/unknown_service.py $(call short,--short,--runs 5)
+	$(if $(SHORT),,$(PY) benchmarks/unknown_service.py --runs 5 --no-fault)
+
+bench-blast: $(VENV)/.dev ## 100,000 generated plans against an independent checker
+	$(PY) benchmarks/blast_radius.py --plans $(call short,5000,100000)
+
+bench-api: $(VENV)/.dev ## a fuzzer driven by the OpenAPI document
+	$(PY) benchmarks/api_fuzz.py $(call short,--examples 5 --phases examples$(comma)coverage$(comma)fuzzing,--examples 200)
+
+chaos: $(VENV)/.dev ## kill -9 at every row of the journal, restart, and look what became of it
+	$(PY) benchmarks/chaos.py $(call short,--short,)
+
+# -- for maintainers
+
+dist: $(VENV)/.dev ## build the sdist and the wheel into dist/
+	@rm -rf dist && $(PY) -m hatchling build
+
+constraints: pyproject.toml ## pin the dependencies anew (UPGRADE=1: the newest of everything)
+	@test -x .make/pin/bin/python || { "$(PYTHON)" -m venv .make/pin && .make/pin/bin/python -m pip install --quiet pip-tools; }
+	@.make/pin/bin/python requirements/pin.py $(if $(UPGRADE),--upgrade)
+
+clean: ## remove what was made here, the virtual environment included
+	rm -rf $(VENV) .make dist build .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+comma := ,
