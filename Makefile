@@ -8,14 +8,14 @@ SHORT ?=
 JOBS ?= 2
 
 # What the caller has set for another Python must not reach ours.
-unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV TRIMTAB_CONFIG TRIMTAB_TOKEN
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV PIP_USER PIP_TARGET PIP_PREFIX TRIMTAB_CONFIG TRIMTAB_TOKEN
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
-export PIP_REQUIRE_VIRTUALENV =
 
 BIN := $(VENV)/bin
 PY := $(BIN)/python
-PIN := $(PY) -m pip install --quiet --require-hashes --only-binary :all: -r
-short = $(if $(SHORT),$(1),$(2))
+PIN := $(PY) -m pip install --quiet --require-hashes
+short = $(if $(filter-out 0,$(SHORT)),$(1),$(2))
+comma := ,
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-services check format bench bench-verdicts bench-unknown bench-blast bench-api chaos dist constraints clean
@@ -26,22 +26,22 @@ help: ## show this list
 
 # -- set-up: once, and again when the pins or the project's metadata change
 
-$(VENV)/.made: Makefile
+$(VENV)/.made:
 	@test -n "$(PYTHON)" || { echo "trimtab needs Python 3.11 or newer; none was found. Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3"; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "trimtab needs Python 3.11 or newer, and $(PYTHON) is $$("$(PYTHON)" --version 2>&1)"; exit 1; }
 	@test -x $(PY) && $(PY) -m pip --version >/dev/null 2>&1 || { echo "making $(VENV)"; "$(PYTHON)" -m venv --clear "$(VENV)"; }
 	@touch $@
 
 # The build backend comes pinned too, so that installing the package itself fetches nothing.
-$(VENV)/.runtime: $(VENV)/.made requirements/runtime.txt pyproject.toml
+$(VENV)/.runtime: $(VENV)/.made requirements/build.txt requirements/runtime.txt pyproject.toml
 	@echo "installing what trimtab needs to run"
-	@$(PIN) requirements/runtime.txt
+	@$(PIN) -r requirements/build.txt -r requirements/runtime.txt
 	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 	@echo "installing what its tests and checks need"
-	@$(PIN) requirements/dev.txt
+	@$(PIN) -r requirements/dev.txt
 	@touch $@
 
 # -- the main things
@@ -74,7 +74,7 @@ bench-verdicts: $(VENV)/.dev ## how often a verdict flatters a change that does 
 
 bench-unknown: $(VENV)/.dev ## a service never seen before, with and without a fault
 	$(PY) benchmarks/unknown_service.py $(call short,--short,--runs 5)
-	$(if $(SHORT),,$(PY) benchmarks/unknown_service.py --runs 5 --no-fault)
+	$(call short,,$(PY) benchmarks/unknown_service.py --runs 5 --no-fault)
 
 bench-blast: $(VENV)/.dev ## 100,000 generated plans against an independent checker
 	$(PY) benchmarks/blast_radius.py --plans $(call short,5000,100000)
@@ -97,5 +97,3 @@ constraints: pyproject.toml ## pin the dependencies anew (UPGRADE=1: the newest 
 clean: ## remove what was made here, the virtual environment included
 	rm -rf $(VENV) .make dist build .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-
-comma := ,

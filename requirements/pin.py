@@ -1,4 +1,4 @@
-"""Pin every dependency with its hashes: pyproject.toml in, `build.txt`, `runtime.txt` and `dev.txt` out. `make constraints` runs it.
+"""Pin every dependency with its hashes: pyproject.toml in, `runtime.txt`, `build.txt` and `dev.txt` out. `make constraints` runs it.
 
 Existing pins are kept as long as pyproject.toml allows them; `--upgrade` asks for the newest of everything. The files name no
 index and no host: where packages come from is the business of the machine that installs them, what they are is not.
@@ -25,17 +25,17 @@ EDITABLE = "editables>=0.5"  # what hatchling asks for when it installs in place
 
 
 def main() -> int:
-    """Write the three files; each is a superset of the one before, with the same versions."""
+    """Write what running needs, what building needs, and everything; a package has one version in all three."""
     parser = argparse.ArgumentParser(description="Pin every dependency with its hashes.")
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions that pyproject.toml allows")
     options = parser.parse_args()
     project = tomllib.loads((HERE.parent / "pyproject.toml").read_text())
     build = [*project["build-system"]["requires"], EDITABLE]
-    runtime = [*build, *project["project"]["dependencies"]]
-    dev = [*runtime, *project["dependency-groups"]["dev"]]
+    runtime = project["project"]["dependencies"]
+    dev = [*runtime, *build, *project["dependency-groups"]["dev"]]
     with tempfile.TemporaryDirectory() as folder:
         above: list[str] = []
-        for name, wanted in (("build", build), ("runtime", runtime), ("dev", dev)):
+        for name, wanted in (("runtime", runtime), ("build", build), ("dev", dev)):
             pin(Path(folder), name, wanted, above, options.upgrade)
             above.append(name)
     return 0

@@ -21,6 +21,7 @@ from trimtab.domain.metrics import Reading
 from trimtab.domain.ports import Sensor
 from trimtab.domain.situation import Situation
 from trimtab.execute import recovery
+from trimtab.execute.aftercare import Aftercare
 from trimtab.learn import Beliefs
 from trimtab.loop.clocks import VirtualClock
 from trimtab.loop.crew import Crew
@@ -48,6 +49,7 @@ class AutonomousAgent(Desk):
         self._woken = asyncio.Event()
         self._prune_at = self.started_at + PRUNE_SECONDS
         self._ignored: set[str] = set()
+        self._aftercare = Aftercare(self.book, self.evidence)
         self._closed = False
         self._log = structlog.get_logger("trimtab")
         self._crew = Crew(None if isinstance(parts.clock, VirtualClock) else 0.25)
@@ -112,6 +114,7 @@ class AutonomousAgent(Desk):
         for record in self.executor.due(now):
             self._crew.start(f"advance {record.action_id}", self._advance(record.action_id))
         await self._crew.settle()
+        await self._aftercare.look(now)
         for record in self.book.in_state(S.AWAITING_APPROVAL):
             if record.expires_at is not None and now > record.expires_at:
                 await self.book.move(record, S.EXPIRED, "nobody approved it in time", now)
@@ -186,9 +189,17 @@ class AutonomousAgent(Desk):
         except StoreError as error:
             self._in_trouble(f"HOLD: the journal cannot be written, so that nothing may be done: {error}")
             return
-        if self.book.get(action_id).state is not before:
+        if (record := self.book.get(action_id)).state is not before:
+            self._aftercare.undone(record)
             self.schedule.wake(Stage.EXECUTE)
             self.schedule.wake(Stage.LEARN)
+
+    async def _remember(self, now: float) -> None:
+        """Fill the windows of what goals and guards speak of from the store: a restart need not learn its baseline anew."""
+        for series in await self.parts.store.series():
+            if series.name in self.parts.analyzer.named:
+                samples = await self.parts.store.query(series.metric_id, now - self.parts.window_seconds, now)
+                self.monitor.restore([(series, [t for t, _ in samples], [v for _, v in samples])])
 
     async def _prune(self, now: float) -> None:
         if now >= self._prune_at:
@@ -263,9 +274,10 @@ class AutonomousAgent(Desk):
 
     async def open(self) -> None:
         """Read the journal, and bring what an earlier run left onto its way to an end."""
-        await self.book.open()
         now = self.clock.now()
+        await self.book.open(now)
         await recovery.recover(self.executor, now)
+        await self._remember(now)
         paused = await self.journal.notes(["paused", "resumed"], 1)
         self.executor.paused = bool(paused) and paused[0].kind == "paused"
         self.book.ended = []

@@ -113,6 +113,16 @@ def test_a_lever_that_was_not_restored_is_no_success(monkeypatch):
     assert [check.name for check in report.checks if not check.ok] == ["lever restored"]
 
 
+def test_clients_that_do_not_recover_are_no_success(monkeypatch):
+    monkeypatch.setattr(plot, "RECOVER_SECONDS", 0.0)
+    agent, scene = ScriptedAgent(cure(), ActionState.ROLLED_BACK), stage()
+    slow = ClientView(0.5, 100.0, 0.0)
+    scene.clients.last = lambda seconds: slow if len(agent.records) > 1 else ClientView(0.04, 120.0, 0.0)
+    report, _ = tell(agent, scene, monkeypatch)
+    assert [check.name for check in report.checks if not check.ok] == ["clients served within the goal again"]
+    assert report.phases[-1] == Phase("undone", slow)
+
+
 @pytest.mark.parametrize(
     ("first", "p95"),
     [(cure(verdict=INCONCLUSIVE), 0.04), (cure(ActionState.ROLLED_BACK), 0.04), (cure(), 0.4)],
@@ -142,7 +152,11 @@ def full_report():
     report.phases = [Phase("1 worker", ClientView(0.744, 88.0, 0.238)), Phase("nobody asked", None)]
     report.actions = [
         cure(),
-        replace(record(action("prefetch_pages", 0, 24, "harm"), ActionState.ROLLED_BACK), guard_breached="g"),
+        replace(
+            record(action("prefetch_pages", 0, 24, "harm"), ActionState.ROLLED_BACK),
+            guard_breached="g",
+            rollback_reason="guard g breached",
+        ),
     ]
     report.checks = [Check("fault found", True, "yes")]
     return report
@@ -157,10 +171,10 @@ def test_the_document_holds_what_was_measured():
 
 
 def test_the_table_shows_before_and_after_with_interval_and_verdict():
-    console = Console(file=io.StringIO(), width=140)
+    console = Console(file=io.StringIO(), width=170)
     show(full_report(), console)
     text = console.file.getvalue()
-    for part in ("744 ms", "23.8 %", "-95% to -80%", "improved", "guard g", "rolled back", "What to do next"):
+    for part in ("744 ms", "23.8 %", "-95% to -80%", "improved", "guard g breached", "rolled back", "What to do next"):
         assert part in text, text
 
 

@@ -333,7 +333,7 @@ def test_after_a_crash_every_action_ends_within_thirty_seconds(state, acknowledg
         world = World(FakeLever(value=holds))
         record = a_record(state, acknowledged=acknowledged, rollback_reason="worse" if state is S.ROLLING_BACK else None)
         world.journal.stands[record.action_id] = record
-        await world.book.open()
+        await world.book.open(5000.0)
         world.clock.t = 5000.0
         await recovery.recover(world.executor, world.clock.t)
         for _ in range(30):
@@ -352,7 +352,7 @@ def test_an_effect_that_comes_late_after_a_crash_is_found():
         world = World()
         record = a_record(S.APPLYING, acknowledged=False, executed_at=4999.0)
         world.journal.stands[record.action_id] = record
-        await world.book.open()
+        await world.book.open(5000.0)
         world.clock.t = 5000.0
         await recovery.recover(world.executor, world.clock.t)
         await world.advance(seconds=1.0)
@@ -367,7 +367,7 @@ def test_frozen_levers_stay_frozen_over_a_restart():
     async def story():
         world = World()
         await world.journal.note("frozen", "could not restore", at=1.0, data={"lever": "shop/workers"})
-        await world.book.open()
+        await world.book.open(5000.0)
         await recovery.recover(world.executor, 2.0)
         return world.executor.levers.states["shop/workers"].frozen
 

@@ -57,3 +57,10 @@ def test_a_target_that_invents_labels_cannot_fill_the_memory(make_sensor):
     for now in range(30, 60):  # and what was invented once is forgotten
         monitor.post(sensor, [Reading(Series.named("queue_length", "shop", {"id": "real"}), 1.0, float(now))], float(now))
     assert [dict(one.labels)["id"] for one in monitor.series()] == ["real"]
+
+
+def test_a_short_window_stays_small_however_long_it_runs():
+    window = RingWindow(20.0, 4096)
+    for i in range(5_000):
+        window.append(float(i), 1.0)
+    assert len(window) == 21 and window.nbytes <= 2 * 8 * 64

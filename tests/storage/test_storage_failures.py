@@ -179,7 +179,7 @@ def test_after_close_it_says_that_it_is_closed(tmp_path, store):
     run(opened.close())
     run(opened.close())
     with pytest.raises(StoreError, match="closed"):
-        run(opened.head() if store is SqliteJournal else opened.metric_ids())
+        run(opened.head() if store is SqliteJournal else opened.series())
 
 
 OLD = Schema(7, 1, ("CREATE TABLE t (x)", "INSERT INTO t VALUES (1)"))

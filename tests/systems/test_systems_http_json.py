@@ -21,15 +21,20 @@ KIND = SENSORS["http_json"]
 NAN = float("nan")
 
 
-def build(net: Net, url: str, **metrics: str) -> Sensor:
-    options = {"type": "http_json", "url": url, "metrics": metrics or {"queue_length": "queue.length"}, "timeout_seconds": 0.2}
+def build(net: Net, url: str, timeout_seconds: float = 30.0, **metrics: str) -> Sensor:
+    options = {
+        "type": "http_json",
+        "url": url,
+        "metrics": metrics or {"queue_length": "queue.length"},
+        "timeout_seconds": timeout_seconds,
+    }
     return KIND.build(KIND.options.model_validate(options), "shop", net)
 
 
-def read(url: str, **metrics: str) -> list[Reading]:
+def read(url: str, timeout_seconds: float = 30.0) -> list[Reading]:
     async def run() -> list[Reading]:
         async with Net() as net:
-            return list(await build(net, url, **metrics).read(1000.0))
+            return list(await build(net, url, timeout_seconds).read(1000.0))
 
     return asyncio.run(run())
 
@@ -101,7 +106,7 @@ def test_paths(path: str, expected: object) -> None:
 )
 def test_no_document_is_our_silence(respond: object, words: str) -> None:
     with http_target(respond) as target, pytest.raises(SensorError, match=words):  # type: ignore[arg-type]
-        read(target.url)
+        read(target.url, timeout_seconds=0.2 if "timed out" in words else 30.0)
 
 
 @pytest.mark.parametrize(

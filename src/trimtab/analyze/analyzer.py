@@ -44,8 +44,8 @@ class Analyzer:
         self._guards = [GuardWatch(guard, element) for element, guard in guards]
         self._limits = LimitWatch(limits)
         named = {goal.metric_name for goal in goals} | {guard.metric_name for _, guard in guards}
-        self._named = frozenset(named)
-        self._anomalies = AnomalyWatch(threshold_stddev, first=self._named)
+        self.named = frozenset(named)  # the metrics that goals and guards speak of
+        self._anomalies = AnomalyWatch(threshold_stddev, first=self.named)
 
     def analyze(self, view: MonitorView, now: float, settle_by_element: Mapping[str, float] | None = None) -> Analysis:
         """How everything stands at `now`. `settle_by_element`: the longest settling time of each element's levers, in seconds."""
@@ -53,7 +53,7 @@ class Analyzer:
         guards, breached = self._look_at_guards(view, now)
         passed, incomparable = self._limits.look(view, now)
         unusual = self._anomalies.look(view, now)
-        holds = self._say_holds(goals, guards, incomparable, silent_series(view, now, self._named))
+        holds = self._say_holds(goals, guards, incomparable, silent_series(view, now, self.named))
         return Analysis(now, tuple(goals), tuple(guards), (*breached, *missed, *passed, *unusual), holds)
 
     def _look_at_goals(self, view: MonitorView, now: float, settle: Mapping[str, float]) -> tuple[list[GoalState], list[Symptom]]:

@@ -85,6 +85,7 @@ def assemble(
             sensors=sensors,
             selfwatch=selfwatch,
             settle_by_element=_settle_by_element(levers),
+            window_seconds=60.0 * settings.analysis_window_minutes,
             approval_seconds=settings.decision.approval_expiry_seconds,
             retention_seconds=86_400.0 * settings.retention_days,
             simulated=settings.safety.simulation_mode,

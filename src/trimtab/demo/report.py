@@ -116,27 +116,27 @@ def _judged(report: Report) -> Table:
     for heading in ("change", "asked by", "effect on p95", "95 % interval", "verdict", "outcome", "took"):
         table.add_column(heading)
     for record in report.actions:
-        verdict, action = record.verdict, record.action
-        known = verdict is not None and verdict.effect is not None
-        began, ended = record.executed_at, record.ended_at
+        action, began, ended = record.action, record.executed_at, record.ended_at
         table.add_row(
             f"{action.lever} {action.from_value} → {action.to_value}",
             record.approved_by or ("a person" if record.requested else "the agent"),
-            f"{-verdict.effect:+.0%}" if known and verdict is not None and verdict.effect is not None else "not measured",
+            _effect(record),
             _interval(record),
-            verdict.status.value
-            if verdict is not None
-            else f"guard {record.guard_breached}"
-            if record.guard_breached
-            else "none",
+            record.verdict.status.value if record.verdict is not None else record.rollback_reason or "none",
             record.state.value.replace("_", " "),
             f"{ended - began:.1f} s" if began is not None and ended is not None else "",
         )
     return table
 
 
+def _effect(record: ActionRecord) -> str:
+    """How the metric changed; the verdict counts better as positive, and p95 is better when it falls."""
+    effect = record.verdict.effect if record.verdict is not None else None
+    return "not measured" if effect is None else f"{-effect:+.0%}"
+
+
 def _interval(record: ActionRecord) -> str:
-    """The interval of the metric's change; the verdict counts better as positive, and p95 is better when it falls."""
+    """The interval of that change."""
     verdict = record.verdict
     if verdict is None or verdict.low is None or verdict.high is None:
         return ""

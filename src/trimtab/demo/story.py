@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from trimtab.demo.load import ClientView
 from trimtab.demo.report import Check, Phase, Report, as_json, show
 from trimtab.demo.scene import TARGET_SECONDS, Scene, scene
 from trimtab.domain.actions import ActionRecord, ActionState, JournalRow
@@ -27,6 +28,7 @@ HARMFUL = ("shop/prefetch_pages", 24)  # each page fetched ahead costs every req
 LIMIT_SECONDS = 180.0  # the whole story, start and clean-up included
 UNDO_SECONDS = 30.0  # what noticing and undoing it may take
 FILL_SECONDS = 4.0  # until the service's queue is full: the agent is to meet the fault, not its onset
+RECOVER_SECONDS = 40.0  # what clients may need to recover, on a machine that has other things to do
 WINDOW_SECONDS = 6.0  # over which clients are asked what they felt
 CLEAN_UP_SECONDS = 5.0
 _POLL = 0.25
@@ -138,8 +140,7 @@ class Story:
         async def cured() -> ActionRecord | None:
             standing = [r for r in await self._actions("shop/workers") if r.state in _KEPT and _improved(r)]
             view = self._stage.clients.last(WINDOW_SECONDS)
-            served = view is not None and view.p95_seconds is not None and view.p95_seconds <= TARGET_SECONDS
-            return standing[-1] if standing and served else None
+            return standing[-1] if standing and _within_goal(view) else None
 
         last = await self._until("the agent to learn what is usual, find the fault, change a lever and prove it", cured)
         first = next(r for r in await self._actions("shop/workers") if r.executed_at is not None)
@@ -181,15 +182,19 @@ class Story:
         undone = record.state is ActionState.ROLLED_BACK and done - began <= UNDO_SECONDS
         why = record.rollback_reason or record.reason
         self._check("harmful change seen and undone", undone, f"{record.state.value} after {done - began:.1f} s: {why}")
-        held = self._stage.read_lever("prefetch_pages")
+        held = await asyncio.to_thread(self._stage.read_lever, "prefetch_pages")
         self._check("lever restored", held == record.action.from_value, f"the service says prefetch_pages = {held}")
-        await self._until("clients to recover", lambda: _ready(time.time() > done + WINDOW_SECONDS + 2.0))
         self._phase("harm done", began, done + 2.0)  # answers that the harm delays come after it is undone
-        self._phase("undone", done + 2.0, done + 2.0 + WINDOW_SECONDS)
-        view = self._report.phases[-1].view
-        served = view is not None and view.p95_seconds is not None and view.p95_seconds <= TARGET_SECONDS
-        felt = f"p95 {view.p95_seconds * 1000:.0f} ms" if view is not None and view.p95_seconds is not None else "no good answer"
-        self._check("clients served within the goal again", served, f"{felt}, goal {TARGET_SECONDS * 1000:.0f} ms")
+        patience = done + RECOVER_SECONDS
+
+        async def recovered() -> ClientView | None:
+            view = self._stage.clients.last(WINDOW_SECONDS)
+            return view if time.time() > done + WINDOW_SECONDS + 2.0 and (_within_goal(view) or time.time() > patience) else None
+
+        view = await self._until("clients to recover", recovered)
+        self._report.phases.append(Phase("undone", view))
+        felt = f"p95 {view.p95_seconds * 1000:.0f} ms" if view.p95_seconds is not None else "no good answer"
+        self._check("clients served within the goal again", _within_goal(view), f"{felt}, goal {TARGET_SECONDS * 1000:.0f} ms")
 
     # -- the means of telling
 
@@ -248,6 +253,10 @@ class _Silent:
 async def _ready(value: T) -> T | None:
     """`value` as something that `_until` can wait for: None and False mean not yet."""
     return value or None
+
+
+def _within_goal(view: ClientView | None) -> bool:
+    return view is not None and view.p95_seconds is not None and view.p95_seconds <= TARGET_SECONDS
 
 
 def _improved(record: ActionRecord) -> bool:

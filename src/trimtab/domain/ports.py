@@ -8,7 +8,7 @@ from typing import Protocol
 from trimtab.domain.access import Grant
 from trimtab.domain.actions import ActionRecord, ActionState, JournalRow, OptimizationAction
 from trimtab.domain.levers import LeverSpec, LeverValue
-from trimtab.domain.metrics import Reading, StoredSample
+from trimtab.domain.metrics import Reading, Series, StoredSample
 from trimtab.domain.situation import Situation
 
 
@@ -121,8 +121,8 @@ class MetricStore(Protocol):
         """The same, each sample whole."""
         ...
 
-    async def metric_ids(self) -> Sequence[str]:
-        """Every series known."""
+    async def series(self) -> Sequence[Series]:
+        """Every series that was ever written, in order of its id."""
         ...
 
     async def prune(self, before: float) -> int:

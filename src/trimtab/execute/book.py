@@ -48,13 +48,16 @@ class Book:
         self.counts: dict[ActionState, int] = {}
         self.head: tuple[int, str] = (0, "")  # sequence number and hash of the journal's last row
 
-    async def open(self) -> None:
-        """Read what the journal knows: recent actions, and every one that has not ended."""
+    async def open(self, now: float) -> None:
+        """Read what the journal knows: recent actions, and every one that has not ended.
+
+        Times later than `now` are taken for `now`: a clock that was set back over a restart must not stretch a cool-down.
+        """
         unfinished = await self.journal.unfinished()
         recent = await self.journal.recent(REMEMBERED)
         merged = {record.action_id: record for record in (*unfinished, *recent)}
         for record in sorted(merged.values(), key=lambda r: r.action.created_at):
-            self._records[record.action_id] = record
+            self._records[record.action_id] = _not_after(record, now)
         self.counts = dict(await self.journal.counts())
         self.head = await self.journal.head()
 
@@ -146,5 +149,15 @@ class Book:
         level(line, action_id=record.action_id, action=record.description, state=record.state.value, reason=record.reason,
               actor=record.actor)  # fmt: skip
         event = _TELL.get(record.state)
-        if event and self._notifier is not None:
-            await self._notifier.notify(event, f"{record.state.value}: {record.description}", record.reason)
+        if event:
+            await self.tell(event, f"{record.state.value}: {record.description}", record.reason)
+
+    async def tell(self, event: str, title: str, body: str) -> None:
+        """Let people know."""
+        if self._notifier is not None:
+            await self._notifier.notify(event, title, body)
+
+
+def _not_after(record: ActionRecord, now: float) -> ActionRecord:
+    times = {name: getattr(record, name) for name in ("since", "executed_at", "ended_at")}
+    return replace(record, **{name: min(at, now) for name, at in times.items() if at is not None})

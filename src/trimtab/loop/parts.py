@@ -36,6 +36,7 @@ class Parts:
     sensors: Sequence[Sensor] = ()
     selfwatch: SelfSensor = field(default_factory=SelfSensor)
     settle_by_element: dict[str, float] = field(default_factory=dict)
+    window_seconds: float = 3600.0
     approval_seconds: float = 86_400.0
     retention_seconds: float = 30 * 86_400.0
     simulated: bool = False

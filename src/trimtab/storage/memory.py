@@ -130,9 +130,9 @@ class MemoryMetricStore:
         found = await self.query(metric_id, start, end)
         return [_whole(self._series[metric_id], at, value) for at, value in found]
 
-    async def metric_ids(self) -> Sequence[str]:
+    async def series(self) -> Sequence[Series]:
         """Every series that was ever written, in order of its id."""
-        return sorted(self._series)
+        return [self._series[metric_id] for metric_id in sorted(self._series)]
 
     async def prune(self, before: float) -> int:
         """Forget samples older than `before`; returns how many. The series stay known."""

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
 
-from trimtab.domain.metrics import MetricType, Reading, Series, StoredSample
+from trimtab.domain.metrics import MetricType, Reading, Series, StoredSample, Unit
 from trimtab.storage.codec import canonical, clean
 from trimtab.storage.database import Database, Schema
 
@@ -86,9 +86,12 @@ class SqliteMetricStore:
         described = MetricType(kind), source, _pairs(metadata), _pairs(tags)
         return [_sample(metric_id, at, value, *described) for at, value in await self.query(metric_id, start, end)]
 
-    async def metric_ids(self) -> Sequence[str]:
+    async def series(self) -> Sequence[Series]:
         """Every series that was ever written, in order of its id."""
-        return [str(metric_id) for (metric_id,) in self._database.rows("SELECT metric_id FROM series ORDER BY metric_id")]
+        rows = self._database.rows(
+            "SELECT name, element, tags, metric_type, unit, source, metadata FROM series ORDER BY metric_id"
+        )
+        return [_series(*map(str, row)) for row in rows]
 
     async def prune(self, before: float) -> int:
         """Forget samples older than `before`, a batch at a time; returns how many. The series stay known."""
@@ -146,6 +149,11 @@ def _described(metric_id: str, series: Series) -> tuple[str, ...]:
         canonical(list(series.metadata)),
         canonical(list(series.labels)),
     )
+
+
+def _series(name: str, element: str, tags: str, kind: str, unit: str, source: str, metadata: str) -> Series:
+    labels, about = tuple(_pairs(tags).items()), tuple(_pairs(metadata).items())
+    return Series(name, element, labels, MetricType(kind), Unit(unit), source, about)
 
 
 def _pairs(text: str) -> dict[str, str]:

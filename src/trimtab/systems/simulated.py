@@ -12,7 +12,10 @@ from trimtab.systems.values import as_kind
 
 
 class SimulatedLever:
-    """Reads pass through until a value is set; from then on that value is read. The inner lever is only ever read and closed."""
+    """Reads pass through until a value is set; from then on that value is read, until what is set is what is really there.
+
+    The inner lever is only ever read and closed.
+    """
 
     def __init__(self, inner: Lever) -> None:
         self.spec: LeverSpec = inner.spec
@@ -25,7 +28,8 @@ class SimulatedLever:
 
     async def set(self, value: LeverValue) -> None:
         """Remember `value`. Refuses what the real lever would refuse."""
-        self.pretended = as_kind(self.spec, value)
+        wanted = as_kind(self.spec, value)
+        self.pretended = None if self.spec.same(wanted, await self._read()) else wanted
 
     async def close(self) -> None:
         """Close the inner lever."""

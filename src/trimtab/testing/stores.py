@@ -261,9 +261,7 @@ class MetricStoreConformance:
         store = self.make(tmp_path)
         run(store.write([]))
         assert (
-            not run(store.metric_ids())
-            and not run(store.query("shop/x", 0.0, 1e12))
-            and not run(store.samples("shop/x", 0.0, 1e12))
+            not run(store.series()) and not run(store.query("shop/x", 0.0, 1e12)) and not run(store.samples("shop/x", 0.0, 1e12))
         )
         assert run(store.prune(1e12)) == 0
 
@@ -278,7 +276,7 @@ class MetricStoreConformance:
             (30.0, 30.0),
         ]
         assert not run(store.query(series.metric_id, 30.5, 39.5))
-        assert list(run(store.metric_ids())) == ["cart/queue_length", "shop/queue_length"]
+        assert [series.metric_id for series in run(store.series())] == ["cart/queue_length", "shop/queue_length"]
 
     def test_a_sample_of_the_same_moment_replaces_the_earlier(self, tmp_path: Path) -> None:
         """Within one call and between two."""
@@ -340,4 +338,4 @@ class MetricStoreConformance:
         again = self.make(tmp_path)
         run(again.write([Reading(series, 2.0, 20.0)]))
         assert [tuple(pair) for pair in run(again.query(series.metric_id, 0.0, 99.0))] == [(10.0, 1.0), (20.0, 2.0)]
-        assert list(run(again.metric_ids())) == [series.metric_id]
+        assert list(run(again.series())) == [series]
