@@ -18,7 +18,7 @@ short = $(if $(filter-out 0,$(SHORT)),$(1),$(2))
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-services check format bench bench-verdicts bench-unknown bench-blast bench-api chaos dist constraints clean
+.PHONY: help install demo test test-services check format bench bench-verdicts bench-unknown bench-blast bench-api chaos dist constraints clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -45,6 +45,8 @@ $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 	@touch $@
 
 # -- the main things
+
+install: $(VENV)/.runtime ## make .venv with trimtab in it
 
 demo: $(VENV)/.runtime ## see the loop close once, on a real service under real load (about two minutes)
 	@$(BIN)/trimtab demo

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from trimtab.verify.nulls import Null, Past, read_past
 from trimtab.verify.placebo import widening
 from trimtab.verify.samples import Before, usable_history
-from trimtab.verify.unit import Unit, choose_unit
+from trimtab.verify.unit import FLOOR, Unit, choose_unit
 
 Array = NDArray[np.float64]
 
 MIN_BEFORE = 5  # usable samples; with fewer there is no noise to measure against
+SHORTEST = 1e-9  # seconds between samples
 STALE_INTERVALS = 10.0  # a gap this long is no longer the same story
 
 
@@ -87,7 +88,7 @@ def prepare(terms: Terms, t: Array, y: Array) -> Trial | Refusal:
     unit = choose_unit(before.y)
     if unit is None:
         return Refusal(terms, before.y.size, _all_zero(before.y.size))
-    past = read_past(before.t, unit.inner(before.y), unit.floor, terms.changes)
+    past = read_past(before.t, unit.inner(before.y), FLOOR, terms.changes)
     return Trial(
         terms=terms,
         n_before=before.y.size,
@@ -113,7 +114,7 @@ def steady(y: Array) -> bool:
 
 
 def _interval(terms: Terms, t: Array) -> float:
-    return terms.interval_seconds or float(np.median(np.diff(t)))
+    return max(SHORTEST, terms.interval_seconds or float(np.median(np.diff(t))))
 
 
 def _too_few(n: int, rows: int) -> str | None:

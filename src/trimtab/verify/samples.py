@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+LATEST = 1e15  # seconds; no clock shows more
+LARGEST = 1e300  # beyond it means overflow
 RARE_ZERO = 0.2  # zeros are taken for errors where fewer than this share of the history is zero …
 NEAR_ZERO = 0.1  # … and nothing else comes nearer to zero than this fraction of the median
 
@@ -27,12 +29,12 @@ class Before:
 
 
 def ascending(t: Array, y: Array) -> tuple[Array, Array]:
-    """Drop what has no finite time or does not move forward in time.
+    """Drop what has no sensible time or does not move forward in time.
 
     >>> ascending(np.array([1.0, 2.0, 1.5, 3.0]), np.array([1.0, 2.0, 9.0, 3.0]))
     (array([1., 2., 3.]), array([1., 2., 3.]))
     """
-    known = np.isfinite(t)
+    known = np.abs(t) < LATEST
     t, y = t[known], y[known]
     if t.size < 2:
         return t, y
@@ -43,7 +45,7 @@ def ascending(t: Array, y: Array) -> tuple[Array, Array]:
 
 def usable_history(t: Array, y: Array) -> Before:
     """The history without missing values and zeros that stand for errors. `t`, `y` (n,), ascending."""
-    known = np.isfinite(y)
+    known = np.abs(y) < LARGEST
     t, y = t[known], y[known]
     zero_is_error = bool(y.size) and zeros_are_errors(y)
     if zero_is_error:

@@ -1,7 +1,7 @@
 """The scale that values are compared on, and the way back to a relative effect. Chosen from the history alone.
 
 Where every value has one sign, differences of logarithms are compared (latency and throughput err by factors): effect = e^d − 1.
-Otherwise plain differences, taken relative to the level without the action.
+Otherwise plain differences, in units of the typical value, taken relative to the level without the action.
 """
 
 from __future__ import annotations
@@ -14,26 +14,24 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-FLOOR = 0.01  # least noise believed in, as a fraction of the level: a unit step of a deterministic metric must still be weighed
+# least noise believed in, a fraction of the level: a unit step of a deterministic metric must still be weighed
+FLOOR = 0.01
 _MAX_EXPONENT = 50.0
+_LARGEST = 1e12  # times the typical value; beyond it squares and sums lose their meaning
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """`sign`: of all values, 0 on the plain scale. `size`: typical |value|, what plain differences are at least relative to."""
+    """`sign`: of all values, 0 on the plain scale. `size`: typical |value|, the plain scale's unit."""
 
     sign: int
     size: float
 
-    @property
-    def floor(self) -> float:
-        """Least noise believed in, on the inner scale."""
-        return FLOOR if self.sign else FLOOR * self.size
-
     def inner(self, y: Array) -> Array:
         """Values (n,) on the inner scale, larger meaning larger y; NaN where the scale has no place for them."""
         if not self.sign:
-            return y
+            with np.errstate(over="ignore"):
+                return np.where(np.isfinite(y), np.clip(y / self.size, -_LARGEST, _LARGEST), np.nan)
         with np.errstate(divide="ignore", invalid="ignore"):
             logs = np.asarray(self.sign * np.log(self.sign * y), dtype=np.float64)
         return np.where(np.isfinite(logs), logs, np.nan)
@@ -41,13 +39,13 @@ class Unit:
     def relative(self, difference: float, level: float) -> float:
         """A difference on the inner scale from `level` (inner scale), as a fraction of the value there: 0.25 = a quarter higher.
 
-        >>> round(Unit(1, 1.0).relative(math.log(1.25), 0.0), 3), Unit(0, 8.0).relative(2.0, 4.0)
+        >>> round(Unit(1, 1.0).relative(math.log(1.25), 0.0), 3), Unit(0, 8.0).relative(0.5, 2.0)
         (0.25, 0.25)
         """
         if self.sign:
             exponent = min(_MAX_EXPONENT, max(-_MAX_EXPONENT, difference * self.sign))
             return self.sign * math.expm1(exponent)
-        return difference / max(abs(level), self.size)
+        return difference / max(abs(level), 1.0)
 
 
 def choose_unit(y: Array) -> Unit | None:
