@@ -18,7 +18,7 @@ short = $(if $(filter-out 0,$(SHORT)),$(1),$(2))
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-services check format bench bench-verdicts bench-unknown bench-blast bench-api chaos dist constraints clean
+.PHONY: help install demo test test-services check format bench bench-verdicts bench-unknown bench-blast bench-api chaos dist constraints which-python clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -95,6 +95,9 @@ dist: $(VENV)/.dev ## build the sdist and the wheel into dist/
 constraints: pyproject.toml ## pin the dependencies anew (UPGRADE=1: the newest of everything)
 	@test -x .make/pin/bin/python || { "$(PYTHON)" -m venv .make/pin && .make/pin/bin/python -m pip install --quiet pip-tools; }
 	@.make/pin/bin/python requirements/pin.py $(if $(UPGRADE),--upgrade)
+
+which-python: ## print the Python that environments are made with
+	@echo "$(PYTHON)"
 
 clean: ## remove what was made here, the virtual environment included
 	rm -rf $(VENV) .make dist build .mypy_cache .ruff_cache .import_linter_cache .hypothesis .pytest_cache

@@ -155,16 +155,26 @@ def _judge(case: Case, folder: Path, service: dict[str, Any], left: Left) -> Non
             left.problems.append(f"the lever was set to {value}, which no action asked for")
         if times > sum(json.dumps(record["action"]["to_value"]) == value for _, record in actions) and value in forward:
             left.problems.append(f"the effect {value} took place {times} times: doubled")
-    held = service["values"][case.kind]
+    left.state = actions[-1][0] if actions else ""
+    left.problems += [
+        f"{record['action']['action_id']} is {state} in the end" for state, record in actions if state not in TERMINAL
+    ]
+    held, expected = service["values"][case.kind], journalled_value(case.kind, actions)
+    if held != expected:
+        left.problems.append(f"by the journal ({left.state}) the lever should hold {expected!r}; it holds {held!r}")
+
+
+def journalled_value(kind: str, actions: list[tuple[str, dict[str, Any]]]) -> object:
+    """What a lever should hold by the journal: what the actions, oldest first, left there."""
+    value: object = START[kind]
     for state, record in actions:
-        left.state = state
-        if state not in TERMINAL:
-            left.problems.append(f"{record['action']['action_id']} is {state} in the end")
-        expected = record["action"]["to_value"] if state in OURS else record["action"]["from_value"]
-        if state == "yielded":
-            expected = FOREIGN[case.kind]
-        if held != expected:
-            left.problems.append(f"the journal says {state}, so the lever should hold {expected!r}; it holds {held!r}")
+        if state in OURS:
+            value = record["action"]["to_value"]
+        elif state == "yielded":
+            value = FOREIGN[kind]
+        elif record["executed_at"] is not None:
+            value = record["action"]["from_value"]
+    return value
 
 
 def read_journal(folder: Path) -> tuple[list[tuple[str, dict[str, Any]]], list[dict[str, Any]]]:

@@ -14,7 +14,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
-from services.crashes import EFFECT, REQUEST, Case, Scenario, chain_problems, crash, read_journal
+from services.crashes import EFFECT, REQUEST, Case, Scenario, chain_problems, crash, journalled_value, read_journal
 
 KEPT, WORSE = Scenario("kept", "better"), Scenario("worse", "worse")
 CASES = (
@@ -71,3 +71,25 @@ def test_where_there_is_no_journal_there_is_nothing_to_read(tmp_path):
     (tmp_path / "data" / "journal.db").write_bytes(b"no database, by far")
     with pytest.raises(sqlite3.DatabaseError):
         read_journal(tmp_path)
+
+
+def stood(state, to, executed=1.0, before=2):
+    return state, {"executed_at": executed, "action": {"from_value": before, "to_value": to}}
+
+
+@pytest.mark.parametrize(
+    ("actions", "value"),
+    [
+        ([], 2),
+        ([stood("kept", 4)], 4),
+        ([stood("kept_on_probation", 4)], 4),
+        ([stood("rolled_back", 4)], 2),
+        ([stood("expired", 4, executed=None)], 2),
+        ([stood("rolled_back", 4), stood("kept", 3)], 3),
+        ([stood("kept", 3), stood("failed", 4, before=3)], 3),
+        ([stood("yielded", 4)], 5),
+    ],
+    ids=["none", "kept", "probation", "rolled back", "never started", "second kept", "second failed", "foreign"],
+)
+def test_what_a_lever_should_hold_follows_from_the_journal(actions, value):
+    assert journalled_value("integer", actions) == value

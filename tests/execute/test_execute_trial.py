@@ -36,6 +36,8 @@ def seen(at=1020.0, value=4, **changes):
 MET = {"goal": goal_state(0.1, True), "goals_missed": {}}
 LATE = 1000.0 + 10.0 + 30.0  # executed + settle + three settling times
 
+UNDECIDABLE = replace(OPEN, undecidable=True)
+
 VERIFYING = [
     ("improved and worth it", seen(verdict=IMPROVED, **MET), S.KEPT),
     ("improved, the goal still missed", seen(verdict=IMPROVED), S.KEPT),
@@ -47,6 +49,8 @@ VERIFYING = [
     ("open at the deadline, goal met", seen(LATE, verdict=OPEN, **MET), S.KEPT_ON_PROBATION),
     ("futile", seen(verdict=FUTILE), S.ROLLING_BACK),
     ("futile although the goal is met", seen(verdict=FUTILE, **MET), S.ROLLING_BACK),
+    ("undecidable, goal missed", seen(verdict=UNDECIDABLE), S.ROLLING_BACK),
+    ("undecidable, goal met: wait", seen(verdict=UNDECIDABLE, **MET), None),
     ("guard breached", seen(verdict=IMPROVED, guards=(guard_state(0.02),)), S.ROLLING_BACK),
     ("guard unknown, improved", seen(verdict=IMPROVED, guards=(guard_state(0.001, BAD),)), None),
     ("guard unknown at the deadline", seen(LATE, verdict=IMPROVED, guards=(guard_state(0.001, BAD),)), S.ROLLING_BACK),

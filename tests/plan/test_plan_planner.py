@@ -179,6 +179,14 @@ def test_a_lever_that_came_to_nothing_one_way_steps_behind_one_not_yet_tried():
     assert at_noop_levers(failed) == ["b_increase", "a_decrease"]
 
 
+def test_a_lever_that_seemed_to_help_and_could_not_be_proven_goes_first_again():
+    seemed = replace(INCONCLUSIVE, effect=0.4, low=-0.1, high=0.6)
+    tried = record(S.ROLLED_BACK, at=NOW - 4000, verdict=seemed, lever="b", action_type="b_increase", from_value=5, to_value=7)
+    assert at_noop_levers(tried) == ["b_increase", "a_increase"]
+    assert at_noop_levers(replace(tried, verdict=replace(seemed, futile=True)))[0] == "a_increase"
+    assert at_noop_levers(replace(tried, verdict=replace(seemed, effect=0.02)))[0] == "a_increase"
+
+
 def test_where_one_way_made_it_worse_the_other_goes_first():
     worse = record(S.ROLLED_BACK, at=NOW - 4000, verdict=WORSE, lever="b", action_type="b_increase", from_value=5, to_value=7)
     assert at_noop_levers(worse) == ["b_decrease", "a_increase"]

@@ -255,3 +255,38 @@ def test_small_steps_reach_the_end_of_the_range_and_stop(spec, start):
             break
         value = further
     assert value == grid.value(grid.last)
+
+
+def test_where_a_way_helped_the_other_way_is_not_tried():
+    """Up was credited, the next step up came to nothing: down would only take back what helped."""
+    after = (kept(0, 20), undone(20, 25, at=NOW - 3000))
+    assert values(replace(WIDE, moves=()), 20, current=CLOSE, records=after) == [30]
+
+
+def test_where_the_way_that_helped_went_too_far_the_other_way_is_open_again():
+    overshot = (kept(0, 20), undone(20, 25, WORSE, at=NOW - 3000))
+    assert values(replace(WIDE, moves=()), 20, current=CLOSE, records=overshot) == [15]
+
+
+SIZES = LeverSpec("size", "checkout", LeverKind.CHOICE, choices=("small", "medium", "large", "huge"))
+
+
+def chosen(state, start, end, verdict, at):
+    kind = f"{SIZES.name}_set"
+    return record(state, at=at, lever=SIZES.name, from_value=start, to_value=end, verdict=verdict, action_type=kind)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "next_one"), [("small", "medium", "large"), ("large", "medium", "small")], ids=["up helped", "down helped"]
+)
+def test_choices_go_on_the_way_that_helped(start, end, next_one):
+    records = (chosen(S.KEPT, start, end, IMPROVED, NOW - 4000),)
+    assert values(SIZES, end, records=records) == [next_one]
+
+
+def test_a_choice_that_seemed_to_help_is_tried_again_before_the_others():
+    seemed = replace(INCONCLUSIVE, effect=0.4, low=-0.1, high=0.6)
+    records = (chosen(S.ROLLED_BACK, "medium", "huge", seemed, NOW - 4000),)
+    assert values(SIZES, "medium", records=records) == ["huge"]
+    records = (chosen(S.ROLLED_BACK, "medium", "huge", replace(seemed, futile=True), NOW - 4000),)
+    assert values(SIZES, "medium", records=records) == ["large"]

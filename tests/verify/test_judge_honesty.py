@@ -95,6 +95,16 @@ def test_a_useless_lever_is_given_up_soon() -> None:
     assert sum(j.verdict.futile for j in judges) >= 22
 
 
+def test_with_hardly_any_time_before_a_moderate_gain_is_said_to_be_undecidable_and_with_more_it_is_proven() -> None:
+    hasty = [incident(seed, 0.42, faulty=5, sd=0.2) for seed in range(25)]
+    patient = [incident(seed, 0.42, faulty=40, sd=0.2) for seed in range(25)]
+    given_up = [j for j in hasty if j.verdict.undecidable]
+    assert len(given_up) >= 8
+    assert all("time before" in j.verdict.reason for j in given_up)
+    assert sum(j.verdict.undecidable for j in patient) <= 5
+    assert share(patient, VerdictStatus.IMPROVED) > share(hasty, VerdictStatus.IMPROVED)
+
+
 def test_a_repair_is_not_given_up() -> None:
     judges = [incident(seed, 0.3, faulty=12) for seed in range(25)]
     assert not any(j.verdict.futile for j in judges)

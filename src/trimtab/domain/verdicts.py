@@ -36,7 +36,8 @@ class Verdict:
     reason: str
     n_before: int = 0  # usable samples before the action
     n_after: int = 0  # usable samples after settling
-    futile: bool = False  # the interval already excludes any effect worth having: waiting longer will not help
+    futile: bool = False  # a gain worth waiting for is unlikely by now
+    undecidable: bool = False  # too little is known of the time before: no further samples can prove the effect seen
 
     @property
     def conclusive(self) -> bool:

@@ -141,11 +141,14 @@ def _credited(record: ActionRecord, seen: Seen, rules: TrialRules, verdict: Verd
 def _undecided(record: ActionRecord, seen: Seen, rules: TrialRules, verdict: Verdict | None, over: bool) -> Step | None:
     why = verdict.reason if verdict is not None else "no verdict"
     if verdict is not None and verdict.futile:
-        return _turn_back(rules, f"{why}: no effect worth having")
+        return _turn_back(rules, why)
+    met = seen.goal is not None and bool(seen.goal.achieved)
+    if verdict is not None and verdict.undecidable and not met:
+        return _turn_back(rules, f"{why}, and the goal is still missed: to be tried again from a level that is known better")
     if not over:
         return None
     spoiled = _spoiled(record, seen)
-    if spoiled or seen.goal is None or not seen.goal.achieved:
+    if spoiled or not met:
         return _turn_back(rules, f"{why}; {spoiled or 'the goal is still missed'} at the deadline")
     return Step(S.KEPT_ON_PROBATION, f"{why}; the goal is met, so the change stays without credit until a calm time")
 

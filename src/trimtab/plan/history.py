@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from trimtab.domain.actions import ActionRecord, ActionState, ActionStatus, OptimizationAction
 from trimtab.domain.situation import Situation
 from trimtab.domain.verdicts import VerdictStatus
-from trimtab.plan.settings import BACKOFF_CAP, RECENT_FOR, UNSAFE_FOR
+from trimtab.plan.settings import BACKOFF_CAP, PROMISING, RECENT_FOR, UNSAFE_FOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,14 @@ def harmed(record: ActionRecord) -> bool:
     if record.simulated:
         return False
     return record.guard_breached is not None or (record.verdict is not None and record.verdict.status is VerdictStatus.WORSE)
+
+
+def promising(record: ActionRecord) -> bool:
+    """Whether a trial was undone unproven although it seemed to help: worth trying again, now that its level is known better."""
+    verdict = record.verdict
+    if harmed(record) or verdict is None or verdict.conclusive or verdict.futile or verdict.effect is None:
+        return False
+    return record.state is ActionState.ROLLED_BACK and verdict.effect >= PROMISING
 
 
 def refused_by_a_person(record: ActionRecord) -> bool:

@@ -6,14 +6,14 @@ from trimtab.domain.actions import Decision, OptimizationAction
 from trimtab.domain.beliefs import BeliefView
 from trimtab.domain.situation import Situation
 from trimtab.domain.verdicts import VerdictStatus
-from trimtab.plan.history import History, improved, way
+from trimtab.plan.history import History, improved, promising, way
 
 Decided = tuple[OptimizationAction, Decision]
-Rank = tuple[int, float, float, float, int, bool, str, str]
+Rank = tuple[int, bool, float, float, float, int, bool, str, str]
 
 
 def in_order(decided: list[Decided], situation: Situation, history: History, beliefs: BeliefView) -> list[Decided]:
-    """The most urgent first: priority, then expected improvement, lower risk, past success, promise, a declared effect, name.
+    """The most urgent first: priority, then promise, expected improvement, lower risk, past success, a declared effect, name.
 
     Improvement and success are what is believed by now, so that a lever which did nothing steps behind one not yet tried.
     """
@@ -26,6 +26,7 @@ def _rank(action: OptimizationAction, situation: Situation, history: History, be
     declared = dict(state.spec.moves).get(action.metric_name, "unknown") if state is not None else "unknown"
     return (
         action.priority.rank,
+        not _promising(action, history),
         -round(belief.improvement, 9),  # sums differ in their last digit: that must not decide
         action.risk_level,
         -round(belief.p_success, 9),
@@ -34,6 +35,12 @@ def _rank(action: OptimizationAction, situation: Situation, history: History, be
         action.lever_id,
         action.action_id,
     )
+
+
+def _promising(action: OptimizationAction, history: History) -> bool:
+    """Whether the lever's last trial this way seemed to help and could only not be proven."""
+    last = next((r for r in history.trials(action.lever_id, action.goal_id) if way(r.action) == way(action)), None)
+    return last is not None and promising(last)
 
 
 def _disappointments(action: OptimizationAction, history: History) -> int:

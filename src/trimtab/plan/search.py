@@ -16,7 +16,7 @@ from trimtab.domain.actions import ActionRecord, ActionState, OptimizationAction
 from trimtab.domain.goals import GoalState, GuardState, Symptom
 from trimtab.domain.levers import LeverKind, LeverSpec, LeverValue, Mode
 from trimtab.domain.metrics import Series
-from trimtab.plan.history import History, harmed, improved, way
+from trimtab.plan.history import History, harmed, improved, promising, way
 from trimtab.plan.steps import reach, step_from, step_size
 from trimtab.plan.words import quantity, setting
 
@@ -173,7 +173,7 @@ def _ways(case: Case) -> list[int]:
         last = next((r for r in case.trials if way(r.action) == direction), None)
         if last is None:
             return (1, 0.0)
-        return (0, 0.0) if improved(last) else (2, last.since)  # of two failures the older is tried first
+        return (0, 0.0) if improved(last) or promising(last) else (2, last.since)  # of two failures the older is tried first
 
     return sorted((1, -1), key=preference)
 
@@ -195,6 +195,7 @@ def _among_the_choices(case: Case) -> Iterator[LeverValue]:
     options: tuple[LeverValue, ...] = (False, True) if case.spec.kind is LeverKind.BOOLEAN else case.spec.choices
     here = options.index(case.value) if case.value in options else None
     unsafe = {record.action.to_value for record in case.unsafe}
+    helped = _way_that_helped(case, options)
     ranked = []
     for place, option in enumerate(options):
         if option == case.value or option in unsafe:
@@ -203,9 +204,19 @@ def _among_the_choices(case: Case) -> Iterator[LeverValue]:
         if case.known_way and here is not None and distance * case.known_way < 0:
             continue
         last = next((r for r in case.trials if r.action.to_value == option), None)
-        rank = 1 if last is None else (0 if improved(last) else 2)
-        ranked.append(((rank, last.since if last is not None else 0.0, abs(distance), -distance), option))
+        rank = 1 if last is None else (0 if improved(last) or promising(last) else 2)
+        back = helped * distance < 0  # towards where we came from
+        ranked.append(((back, rank, last.since if last is not None else 0.0, abs(distance), -distance), option))
     yield from (option for _, option in sorted(ranked, key=lambda pair: pair[0]))
+
+
+def _way_that_helped(case: Case, options: Sequence[LeverValue]) -> int:
+    """+1 or -1 along the declared order where the latest credited change went that way, 0 where there is none."""
+    for record in case.trials:
+        start, end = record.action.from_value, record.action.to_value
+        if improved(record) and start in options and end in options:
+            return 1 if options.index(end) > options.index(start) else -1
+    return 0
 
 
 def _action(case: Case, value: LeverValue, now: float) -> OptimizationAction:

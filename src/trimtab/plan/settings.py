@@ -20,6 +20,7 @@ BASELINE_SAMPLES = 5  # a goal's window holds at least five samples; before them
 BACKOFF_CAP = 8.0  # repeated failures stretch a cool-down 2, 4, 8 times: 40 minutes at the default of 5
 REJECTED_FOR = 3_600.0  # seconds after a person's no: long enough not to nag, short enough for a changed situation
 UNSAFE_FOR = 86_400.0  # seconds: a value that did harm may be harmless under another day's load or another build
+PROMISING = 0.1  # best guess of an unproven gain from which a lever is tried again before others: the usual declared improvement
 RECENT_FOR = 86_400.0  # seconds: how far back a trial guides the search; the same day, for the same reason
 
 

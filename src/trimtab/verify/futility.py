@@ -2,7 +2,8 @@
 
 Futile: the one-sided 95 % bound on the gain over the current regime, at this look, is below what is worth waiting for:
 `min_effect`; or, up to SIZEABLE, a third of the way back to the usual level or to the goal's target, or the least gain that
-this history, with its few samples of the current regime, could ever prove.
+this history, with its few samples of the current regime, could ever prove. Undecidable: there may well be a gain, but not even
+endless samples could prove one of the size seen; a new trial, with the level before known better, can.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from trimtab.verify.evidence import Evidence
 from trimtab.verify.prepare import Trial
 
 MIN_FUTILE = 5  # samples after settling
+MIN_UNDECIDABLE = 8  # likewise: the estimate itself has to be steady before it is called too small to prove
 FUTILE_Z = 1.645  # one-sided 95 %
 WAY = 1 / 3  # a lever that closes less than a third of the gap is not the answer to it
 SIZEABLE = 0.25  # but a gain of this size is always waited for
@@ -28,11 +30,21 @@ def is_futile(trial: Trial, goes_on: Evidence, look: int) -> bool:
     return look + 1 >= MIN_FUTILE and best_case < worth_waiting_for(trial)
 
 
+def is_undecidable(trial: Trial, goes_on: Evidence, look: int) -> bool:
+    """Whether even endless samples like these would leave the interval around zero: the level before is too little known."""
+    return look + 1 >= MIN_UNDECIDABLE and abs(float(goes_on.difference[look])) < provable(trial)
+
+
+def provable(trial: Trial) -> float:
+    """The least difference (inner scale) that this history could ever prove, however long one waits."""
+    now = trial.past.goes_on
+    return float(critical_t(1.0 / now.level_variance, now.df, trial.terms.alpha)) * now.sd * math.sqrt(now.level_variance)
+
+
 def worth_waiting_for(trial: Trial) -> float:
     """The least relative gain for which waiting pays."""
     now = trial.past.goes_on
-    provable = float(critical_t(1.0 / now.level_variance, now.df, trial.terms.alpha)) * now.sd * math.sqrt(now.level_variance)
-    wanted = [abs(gain(trial, trial.terms.sign * provable))]
+    wanted = [abs(gain(trial, trial.terms.sign * provable(trial)))]
     wanted += [WAY * gain(trial, place - now.level) for place in (trial.past.usual, _target(trial)) if place is not None]
     return max(trial.terms.min_effect, min(SIZEABLE, max(wanted)))
 

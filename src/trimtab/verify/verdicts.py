@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from trimtab.domain.verdicts import Verdict, VerdictStatus
-from trimtab.verify.futility import is_futile
+from trimtab.verify.futility import is_futile, is_undecidable
 from trimtab.verify.looks import Looks
 from trimtab.verify.prepare import Refusal, Trial
 from trimtab.verify.wording import Against, conclusive, undecided
@@ -34,8 +34,11 @@ def spoken(looks: Looks, look: int, *, newest: bool) -> Verdict:
         return Verdict(status, effect, low, high, _method(trial), reason, trial.n_before, n_after)
     low, high = min(low, 0.0), max(high, 0.0)
     futile = is_futile(trial, looks.evidence[0], look)
-    reason = undecided(effect, (low, high), against, n_after, futile=futile)
-    return Verdict(VerdictStatus.INCONCLUSIVE, effect, low, high, _method(trial), reason, trial.n_before, n_after, futile)
+    undecidable = not futile and is_undecidable(trial, looks.evidence[0], look)
+    reason = undecided(effect, (low, high), against, n_after, futile=futile, undecidable=undecidable)
+    return Verdict(
+        VerdictStatus.INCONCLUSIVE, effect, low, high, _method(trial), reason, trial.n_before, n_after, futile, undecidable
+    )
 
 
 def held(verdict: Verdict, control: str) -> Verdict:

@@ -57,9 +57,15 @@ def conclusive(
     )
 
 
-def undecided(effect: float, bounds: tuple[float, float], against: Against, n_after: int, *, futile: bool) -> str:
+def undecided(
+    effect: float, bounds: tuple[float, float], against: Against, n_after: int, *, futile: bool, undecidable: bool = False
+) -> str:
     """The sentence of a verdict whose interval holds zero."""
-    advice = "no effect worth having is left in it: stop the trial" if futile else "more samples may decide"
+    advice = "more samples may decide"
+    if futile:
+        advice = "a gain worth waiting for is unlikely by now"
+    elif undecidable:
+        advice = "too little is known of the time before for any wait to prove this"
     return (
         f"inconclusive: the effect lies between {percent(bounds[0])} and {percent(bounds[1])} (best guess {percent(effect)}), "
         f"against {against}; {n_after:,} samples after settling; {advice}"
