@@ -1,4 +1,4 @@
-"""trimtab: a closed-loop controller for running software. Public names load on first use, so that importing costs next to nothing."""
+"""trimtab: a closed-loop controller for running software. Public names load on first use: importing costs next to nothing."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ import structlog
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.actions import Choice, Decision, OptimizationAction, Plan
 from trimtab.domain.errors import SensorError, StoreError, TrimtabError
-from trimtab.domain.metrics import Reading
+from trimtab.domain.metrics import Reading, Severity
 from trimtab.domain.ports import Sensor
 from trimtab.domain.situation import Situation
 from trimtab.execute import recovery
@@ -28,12 +28,12 @@ from trimtab.loop.crew import Crew
 from trimtab.loop.desk import Desk
 from trimtab.loop.parts import Parts
 from trimtab.loop.schedule import Schedule, Stage
-from trimtab.plan import make_plan
+from trimtab.plan import BASELINE_SAMPLES, make_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-LOOK_AGAIN_SECONDS = 1.0  # a critical reading is confirmed this soon, so that it leads to action within five seconds
+LOOK_AGAIN_SECONDS = 0.9  # a critical reading is confirmed this soon, so that it leads to action within five seconds
 BUSY_SECONDS = 1.0  # how often an action under way is looked after at the least
 PRUNE_SECONDS = 3600.0
 
@@ -94,9 +94,7 @@ class AutonomousAgent(Desk):
         analysis = self.parts.analyzer.analyze(self.monitor, now, self.parts.settle_by_element)
         self.evidence.analysis, self.evidence.now = analysis, now
         self._report_holds(before.holds, analysis.holds)
-        for symptom in analysis.symptoms:
-            if not symptom.confirmed and self.monitor.look_again(symptom.element, now + LOOK_AGAIN_SECONDS):
-                self.schedule.wake(Stage.MONITOR, now + LOOK_AGAIN_SECONDS)
+        self._look_closer(now)
         known = {symptom.symptom_id for symptom in before.symptoms}
         if any(symptom.kind == "goal_missed" or symptom.symptom_id not in known for symptom in analysis.symptoms):
             self.schedule.wake(Stage.PLAN)
@@ -138,6 +136,15 @@ class AutonomousAgent(Desk):
             self.schedule.wake(Stage.PLAN)
 
     # -- parts of the steps
+
+    def _look_closer(self, now: float) -> None:
+        """What is critical is read again within a second, until it is confirmed and its level is known well enough to act."""
+        critical = [symptom for symptom in self.evidence.analysis.symptoms if symptom.severity is Severity.CRITICAL]
+        known = self.evidence.baseline_counts(self.book.records) if critical else {}
+        for symptom in critical:
+            enough = symptom.confirmed and known.get(symptom.goal_id or "", BASELINE_SAMPLES) >= BASELINE_SAMPLES
+            if not enough and self.monitor.look_again(symptom.element, now + LOOK_AGAIN_SECONDS):
+                self.schedule.wake(Stage.MONITOR, now + LOOK_AGAIN_SECONDS)
 
     async def _read(self, sensor: Sensor, now: float) -> None:
         interval = sensor.interval or self.parts.periods[Stage.MONITOR]

@@ -68,7 +68,7 @@ CASES = {
         "HOLD: guard checkout_error_ratio missing",
     ),
     "unconfirmed": (situation(symptoms=(symptom(confirmed=False),)), WAIT, "looking again: p95 is high"),
-    "baseline": (situation(samples={action().goal_id: 3}), WAIT, "learning the baseline: 3 of 5 samples"),
+    "baseline": (situation(samples={action().goal_id: 3}), WAIT, "the present level is not known yet: 3 of 5 samples"),
     "foreign": (
         situation(lever(moved_by_others_at=NOW - 100)),
         WAIT,

@@ -92,7 +92,7 @@ STEPS = {
     "worse-next-door": (WIDE, 50, FAR, (undone(50, 51, WORSE),), 0.001, []),
     "already-beyond-the-harm": (WIDE, 70, FAR, (undone(50, 60, WORSE),), 0.001, []),
     "the-nearest-harm-counts": (WIDE, 50, FAR, (undone(50, 54, WORSE), undone(50, 80, WORSE)), 0.001, [52]),
-    "harm-being-undone": (WIDE, 50, FAR, (record(S.ROLLING_BACK, from_value=50, to_value=60, guard_breached="g"),), 0.001, [55]),
+    "lever-being-moved": (WIDE, 50, FAR, (record(S.ROLLING_BACK, from_value=50, to_value=60, guard_breached="g"),), 0.001, []),
     "harm-forgotten": (WIDE, 50, FAR, (undone(50, 51, WORSE, at=NOW - 86_401),), 0.001, [63]),
     "harm-for-another-goal": (WIDE, 50, FAR, (undone(50, 51, WORSE, goal_id="goal:cost"),), 0.001, []),
     "harm-the-other-way": (WIDE, 50, FAR, (undone(60, 50, WORSE),), 0.001, [63]),

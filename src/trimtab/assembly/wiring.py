@@ -60,7 +60,8 @@ def assemble(
     stores = stores or on_disk(settings)
     net, types = Net(plants), registry()
     selfwatch = SelfSensor()
-    sensors = [*_sensors(settings, types, net), selfwatch]
+    watches_itself = isinstance(clock, WallClock)  # in virtual time the real process is no part of the story
+    sensors = [*_sensors(settings, types, net), *([selfwatch] if watches_itself else [])]
     levers = _levers(settings, types, net)
     monitor = Monitor(
         sensors,

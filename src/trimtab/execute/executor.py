@@ -20,6 +20,7 @@ from trimtab.domain.goals import GoalState, GuardState
 from trimtab.domain.ports import Clock
 from trimtab.domain.verdicts import Verdict
 from trimtab.execute.book import Book
+from trimtab.execute.disturbance import disturbances, undisturbed
 from trimtab.execute.levers import LeverBook
 from trimtab.execute.trial import Seen, Step, TrialRules, after_rollback, next_step
 from trimtab.verify import judge
@@ -68,10 +69,21 @@ class Executor:
 
     def due(self, now: float) -> tuple[ActionRecord, ...]:
         """Every action that something may become of now."""
-        live = (S.SCHEDULED, S.APPLYING, S.PROBING, S.SETTLING, S.VERIFYING, S.ROLLING_BACK, S.KEPT_ON_PROBATION)
+        live = (S.SCHEDULED, S.APPLYING, S.PROBING, S.SETTLING, S.VERIFYING, S.ROLLING_BACK)
+        waiting = (r for r in self.book.in_state(S.KEPT_ON_PROBATION) if not self._tried_further(r))
         watched = (r for r in self.book.in_state(S.KEPT) if self._watched(r, now) or r.action_id in self._recalls)
         retried = (r for r in self.book.in_state(S.ROLLBACK_FAILED) if r.action_id in self._recalls)
-        return (*self.book.in_state(*live), *watched, *retried)
+        return (*self.book.in_state(*live), *waiting, *watched, *retried)
+
+    def _tried_further(self, record: ActionRecord) -> bool:
+        """Whether a later trial moves the lever on from where `record` left it: until that ends, its value is not foreign."""
+        return any(other.action.lever_id == record.action.lever_id for other in self.book.under_way())
+
+    def _successor(self, record: ActionRecord) -> str | None:
+        """The later change of the same lever that was kept and so built on `record`, if there is one."""
+        since = record.executed_at or record.since
+        kin = (r for r in self.book.in_state(S.KEPT, S.KEPT_ON_PROBATION) if r.action.lever_id == record.action.lever_id)
+        return next((r.action_id for r in kin if (r.executed_at or 0.0) > since), None)
 
     def _watched(self, record: ActionRecord, now: float) -> bool:
         """Whether a kept change would be the suspect if a guard broke now: recent, and nothing was done to its locks since."""
@@ -211,6 +223,7 @@ class Executor:
             verdict=self._verdict(record),
             recall=recall[0] if recall else None,
             quiet=quiet,
+            successor=self._successor(record) if record.state is S.KEPT_ON_PROBATION else None,
         )
 
     def _verdict(self, record: ActionRecord) -> Verdict | None:
@@ -218,7 +231,7 @@ class Executor:
         goal = self._evidence.goal(record.action.goal_id)
         if record.state not in (S.VERIFYING, S.KEPT_ON_PROBATION) or goal is None or record.executed_at is None:
             return None
-        t, y = self._evidence.samples(record.action.goal_id)
+        t, y = self._undisturbed_samples(record)
         newest = float(t[-1]) if t.size else 0.0
         judged = self._judged.get(record.action_id)
         if judged is None or judged[0] != newest:
@@ -232,6 +245,13 @@ class Executor:
             )
             judged = self._judged[record.action_id] = (newest, verdict)
         return judged[1]
+
+    def _undisturbed_samples(self, record: ActionRecord) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The goal's samples without those from the midst of other trials, whose levels were of our making."""
+        t, y = self._evidence.samples(record.action.goal_id)
+        others = (other for other in self.book.records if other.action_id != record.action_id)
+        keep = undisturbed(t, disturbances(others, record.action.locks))
+        return t[keep], y[keep]
 
     def _earlier_changes(self, record: ActionRecord) -> tuple[float, ...]:
         """When levers of the same locks were moved on purpose before: such shifts do not come and go by themselves."""
@@ -276,6 +296,7 @@ class Executor:
             await self.book.note("unfrozen", reason, self._clock.now(), action_id=record.action_id, data={"lever": lever_id})
         if record.state is S.SIMULATED and record.snapshot is not None and not record.interrupted:
             await self.levers.put(lever_id, record.snapshot, self._clock.now())  # a simulated lever: it reads through again
+            await self.levers.look(lever_id, self._clock.now())
         if record.state.terminal:
             self._recalls.pop(record.action_id, None)
             if record.state is not S.KEPT_ON_PROBATION:

@@ -55,6 +55,7 @@ class Seen:
     verdict: Verdict | None = None
     recall: str | None = None  # why it is to be taken back: a person, or the agent stops
     quiet: bool = True  # nothing else is under way on the same locks, and nothing is paused
+    successor: str | None = None  # a later change of the same lever, which was kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,8 @@ def _undecided(record: ActionRecord, seen: Seen, rules: TrialRules, verdict: Ver
 
 
 def _on_probation(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
+    if seen.successor is not None:
+        return Step(S.KEPT, f"{seen.successor} went on from here and was kept; this step by itself earns no credit")
     ended = _called_off(record, seen, rules)
     if ended:
         return ended
@@ -165,9 +168,21 @@ def _on_probation(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step |
         return None
     if credited:
         return Step(S.KEPT, "credited, and its guards held through the probation")
-    if seen.goal is not None and seen.goal.achieved:
+    if seen.goal is not None and seen.goal.achieved and _calm(record, seen, rules, verdict):
         return Step(S.ROLLING_BACK, "stepping back at a calm time: the change was never proven to help")
     return None
+
+
+def _calm(record: ActionRecord, seen: Seen, rules: TrialRules, verdict: Verdict | None) -> bool:
+    """Whether stepping back would leave the goal met, by the best guess of the effect; tried anyway after ten watches."""
+    overdue = seen.now - (record.ended_at or record.since) >= 10.0 * (
+        rules.watched_until(record) - (record.ended_at or record.since)
+    )
+    if overdue or verdict is None or verdict.effect is None or seen.goal is None or seen.goal.current is None:
+        return True
+    goal, effect = seen.goal.goal, min(verdict.effect, 0.99)
+    without = seen.goal.current / (1.0 - effect) if goal.direction.sign < 0 else seen.goal.current / (1.0 + effect)
+    return goal.met_by(without)
 
 
 def _kept(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:

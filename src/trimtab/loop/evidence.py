@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 from trimtab.domain.actions import ActionRecord
 from trimtab.domain.goals import Analysis, GoalState, GuardState
 from trimtab.domain.words import format_number
+from trimtab.execute.disturbance import disturbances
 from trimtab.monitor import Monitor
+from trimtab.stats import steady_tail
 
 Array = NDArray[np.float64]
+PATIENCE_SAMPLES = 10  # of a missed goal: after these one acts on a metric that drifts on and on, too
 EVERYTHING = 1e12  # seconds: as far back as the windows reach
 
 
@@ -56,25 +59,19 @@ class LastAnalysis:
         return found.t, found.v
 
     def baseline_counts(self, records: Sequence[ActionRecord]) -> Mapping[str, int]:
-        """Goal id → how many samples show the present level: none from before the last change, or undoing, has settled.
+        """Goal id → how many of the newest samples show the level that it is at now.
 
-        Without this the recovery from one trial's harm would be credited to the next trial.
+        None from before our last change, or its undoing, has settled; and none from another level: a metric that is still on its
+        way to where a fault takes it has no level that a trial could be judged against.
         """
         counts = {}
         for state in self.analysis.goals:
-            t, _ = self.samples(state.goal.goal_id)
-            counts[state.goal.goal_id] = int(np.count_nonzero(t >= settled_since(records, state.element)))
+            t, y = self.samples(state.goal.goal_id)
+            spans = disturbances(records, frozenset({state.element}))
+            rested = t >= max((end for _, end in spans), default=0.0)
+            waited = int(np.count_nonzero(rested & (t >= self._missed_since(state.goal.goal_id))))
+            counts[state.goal.goal_id] = min(int(rested.sum()), steady_tail(y) if waited < PATIENCE_SAMPLES else y.size)
         return counts
 
-
-def settled_since(records: Sequence[ActionRecord], element: str) -> float:
-    """Since when `element` has been left alone long enough to settle, Unix seconds; 0.0 where no action ever touched it."""
-    touched = [record for record in records if element in record.action.locks and record.executed_at is not None]
-    return max((_settled(record) for record in touched), default=0.0)
-
-
-def _settled(record: ActionRecord) -> float:
-    futile = record.verdict is not None and record.verdict.futile and record.guard_breached is None
-    if record.rollback_reason is None or record.ended_at is None:
-        return (record.executed_at or 0.0) + record.action.settle_seconds
-    return 0.0 if futile else record.ended_at + record.action.settle_seconds  # a change without effect leaves none when undone
+    def _missed_since(self, goal_id: str) -> float:
+        return next((symptom.since for symptom in self.analysis.symptoms if symptom.goal_id == goal_id), np.inf)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from trimtab.domain.ports import Sensor
 
-EXTRA_LOOKS = 3  # per sensor and interval: enough to confirm a critical reading, too few to load a target that already suffers
+EXTRA_LOOKS = 4  # per sensor and interval: enough to know a critical level, too few to load a target that already suffers
+_NEARLY = 0.2  # seconds: a regular read this soon after serves as well
 _MANY = 16  # sensors from which their phases are spread, so that they are not all read in one instant
 _SPREAD = 0.2  # of the interval over which they are spread
 
@@ -68,7 +69,7 @@ class Schedule:
         return sum(self._bring_forward(slot, at) for slot in slots) > 0  # each of them, so not any()
 
     def _bring_forward(self, slot: _Slot, at: float) -> bool:
-        if min(slot.regular_at, slot.extra_at) <= at:
+        if min(slot.regular_at, slot.extra_at) <= at + _NEARLY:
             return True
         if at >= slot.looks_since + slot.interval or at < slot.looks_since:
             slot.looks, slot.looks_since = 0, at

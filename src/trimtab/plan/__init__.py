@@ -9,6 +9,6 @@ from __future__ import annotations
 from trimtab.plan.decide import decide
 from trimtab.plan.planner import make_plan
 from trimtab.plan.search import LeverSearch
-from trimtab.plan.settings import PlanSettings
+from trimtab.plan.settings import BASELINE_SAMPLES, PlanSettings
 
-__all__ = ["LeverSearch", "PlanSettings", "decide", "make_plan"]
+__all__ = ["BASELINE_SAMPLES", "LeverSearch", "PlanSettings", "decide", "make_plan"]

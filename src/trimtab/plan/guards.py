@@ -128,7 +128,11 @@ def _unconfirmed(c: Candidate) -> Hindrance | None:
 
 def _baseline(c: Candidate) -> Hindrance | None:
     count = (c.situation.samples or {}).get(c.action.goal_id, BASELINE_SAMPLES)
-    return Hindrance(f"learning the baseline: {count} of {BASELINE_SAMPLES} samples") if count < BASELINE_SAMPLES else None
+    return (
+        Hindrance(f"the present level is not known yet: {count} of {BASELINE_SAMPLES} samples")
+        if count < BASELINE_SAMPLES
+        else None
+    )
 
 
 def _stretched_cooldown(c: Candidate) -> Hindrance | None:

@@ -71,8 +71,11 @@ def moved_at(record: ActionRecord) -> float | None:
 
 
 def tried(record: ActionRecord) -> bool:
-    """Whether a trial ended that says something about the lever: it was really moved, and no foreign hand spoilt it."""
-    if record.executed_at is None or record.simulated or not record.state.terminal:
+    """Whether a trial ended that says something about the lever: it was moved, and no foreign hand spoilt it.
+
+    A simulated one says that the lever has had its turn: simulation goes on to the next, as reality would.
+    """
+    if record.executed_at is None or not record.state.terminal:
         return False
     untouched = record.state is ActionState.FAILED and not record.acknowledged
     return not untouched and record.state is not ActionState.YIELDED
@@ -102,7 +105,7 @@ def promising(record: ActionRecord) -> bool:
     verdict = record.verdict
     if harmed(record) or verdict is None or verdict.conclusive or verdict.futile or verdict.effect is None:
         return False
-    return record.state is ActionState.ROLLED_BACK and verdict.effect >= PROMISING
+    return record.state in (ActionState.ROLLED_BACK, ActionState.STEPPED_BACK) and verdict.effect >= PROMISING
 
 
 def refused_by_a_person(record: ActionRecord) -> bool:

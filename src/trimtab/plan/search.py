@@ -82,7 +82,8 @@ def _cases(situation: Situation, history: History) -> Iterator[Case]:
             continue
         for lever_id in sorted(situation.levers):
             state = situation.levers[lever_id]
-            if state.value is not None and _bears_on(state, goal):
+            moving = any(record.action.lever_id == lever_id for record in history.active)
+            if state.value is not None and not moving and _bears_on(state, goal):
                 yield Case(
                     state.spec,
                     state.value,

@@ -9,6 +9,7 @@ from trimtab.stats.blocks import block_means, running_means
 from trimtab.stats.evalue import critical_t, log_e, log_e_two_means
 from trimtab.stats.regimes import change_points, difference_noise
 from trimtab.stats.scale import mad_sd, tame, tame_history, trailing_median
+from trimtab.stats.tails import steady_tail
 
 __all__ = [
     "Ar1",
@@ -22,6 +23,7 @@ __all__ = [
     "log_e_two_means",
     "mad_sd",
     "running_means",
+    "steady_tail",
     "tame",
     "tame_history",
     "trailing_median",
