@@ -35,7 +35,7 @@ _HOMES = {
     "lever": "sdk",
     "sensor": "sdk",
 }
-_ROOMS = ("analyze", "verify", "domain", "plan", "learn", "testing")
+_ROOMS = ("analyze", "verify", "domain", "plan", "learn", "sdk", "testing")
 
 __all__ = ["__version__", *sorted(_HOMES)]
 

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 LOOK_AGAIN_SECONDS = 0.9  # a critical reading is confirmed this soon, so that it leads to action within five seconds
 BUSY_SECONDS = 1.0  # how often an action under way is looked after at the least
 PRUNE_SECONDS = 3600.0
+STOP_PATIENCE = 0.5  # seconds that work under way gets to end by itself when the agent stops
+UNDECIDED_SECONDS = 5.0  # a proposal is decided in the turn that enters it; one that is not was cut off
 
 
 class AutonomousAgent(Desk):
@@ -103,6 +105,7 @@ class AutonomousAgent(Desk):
 
     async def _plan(self, now: float) -> None:
         """Decide what to do about the symptoms, and enter what is to be done into the book."""
+        await self._try_the_journal(now)
         self.plan = make_plan(self.situation(now), self.parts.optimizers, self.beliefs, self.parts.plan_settings)
         for action, decision in self.plan.decided:
             await self._enter(action, decision, now)
@@ -113,6 +116,9 @@ class AutonomousAgent(Desk):
             self._crew.start(f"advance {record.action_id}", self._advance(record.action_id))
         await self._crew.settle()
         await self._aftercare.look(now)
+        for record in self.book.in_state(S.PROPOSED):
+            if now - record.since > UNDECIDED_SECONDS:
+                await self.book.move(record, S.EXPIRED, "its decision could not be written; proposed anew if still needed", now)
         for record in self.book.in_state(S.AWAITING_APPROVAL):
             if record.expires_at is not None and now > record.expires_at:
                 await self.book.move(record, S.EXPIRED, "nobody approved it in time", now)
@@ -140,7 +146,7 @@ class AutonomousAgent(Desk):
     def _look_closer(self, now: float) -> None:
         """What is critical is read again within a second, until it is confirmed and its level is known well enough to act."""
         critical = [symptom for symptom in self.evidence.analysis.symptoms if symptom.severity is Severity.CRITICAL]
-        known = self.evidence.baseline_counts(self.book.records) if critical else {}
+        known = self.evidence.baseline_counts(self.book.records, self.levers.states) if critical else {}
         for symptom in critical:
             enough = symptom.confirmed and known.get(symptom.goal_id or "", BASELINE_SAMPLES) >= BASELINE_SAMPLES
             if not enough and self.monitor.look_again(symptom.element, now + LOOK_AGAIN_SECONDS):
@@ -164,9 +170,9 @@ class AutonomousAgent(Desk):
         began = self.clock.now()
         try:
             await self.parts.store.write(readings)
-            self.trouble = None
+            self._out_of_trouble("metrics")
         except StoreError as error:
-            self._in_trouble(f"HOLD: the metric store cannot be written: {error}")
+            self._in_trouble("metrics", f"HOLD: the metric store cannot be written: {error}")
         self.parts.selfwatch.store_write = self.clock.now() - began
 
     async def _look(self, lever_id: str) -> None:
@@ -193,20 +199,34 @@ class AutonomousAgent(Desk):
         before = self.book.get(action_id).state
         try:
             await self.executor.advance(action_id)
+            self._out_of_trouble(action_id)
         except StoreError as error:
-            self._in_trouble(f"HOLD: the journal cannot be written, so that nothing may be done: {error}")
+            self._in_trouble("journal", f"HOLD: the journal cannot be written, so that nothing may be done: {error}")
+            return
+        except Exception as error:
+            self._in_trouble(action_id, f"HOLD: {action_id} cannot go on: {type(error).__name__}: {error}")
+            self._log.exception("Action stuck", action_id=action_id)
             return
         if (record := self.book.get(action_id)).state is not before:
             self._aftercare.undone(record)
             self.schedule.wake(Stage.EXECUTE)
             self.schedule.wake(Stage.LEARN)
 
+    async def _try_the_journal(self, now: float) -> None:
+        """After it was lost, nothing is decided until a row has been written again."""
+        if "journal" in self._troubles:
+            await self.book.note("note", "the journal can be written again", now)
+            self._out_of_trouble("journal")
+
     async def _remember(self, now: float) -> None:
         """Fill the windows of what goals and guards speak of from the store: a restart need not learn its baseline anew."""
-        for series in await self.parts.store.series():
-            if series.name in self.parts.analyzer.named:
-                samples = await self.parts.store.query(series.metric_id, now - self.parts.window_seconds, now)
-                self.monitor.restore([(series, [t for t, _ in samples], [v for _, v in samples])])
+        try:
+            for series in await self.parts.store.series():
+                if series.name in self.parts.analyzer.named:
+                    samples = await self.parts.store.query(series.metric_id, now - self.parts.window_seconds, now)
+                    self.monitor.restore([(series, [t for t, _ in samples], [v for _, v in samples])])
+        except StoreError as error:
+            self._in_trouble("metrics", f"HOLD: the metric store cannot be read: {error}")
 
     async def _prune(self, now: float) -> None:
         if now >= self._prune_at:
@@ -217,8 +237,12 @@ class AutonomousAgent(Desk):
         """A stage that fails stops no other: the loop goes on, nothing is decided on what failed, and the reason is shown."""
         try:
             await step(now)
+            self._out_of_trouble(stage.value)
         except Exception as error:
-            self._in_trouble(f"HOLD: {stage} failed: {error if isinstance(error, TrimtabError) else repr(error)}")
+            source = "journal" if isinstance(error, StoreError) else stage.value
+            self._in_trouble(source, f"HOLD: {stage} failed: {error if isinstance(error, TrimtabError) else repr(error)}")
+            if stage is Stage.ANALYZE:
+                self.evidence.distrust(f"the analysis failed: {error}")
             if not isinstance(error, TrimtabError):
                 self._log.exception("Stage failed", stage=stage.value)
 
@@ -230,15 +254,22 @@ class AutonomousAgent(Desk):
         for subject in known - held.keys():
             self._log.info("Hold released", subject=subject)
 
-    def _in_trouble(self, reason: str) -> None:
-        if reason != self.trouble:
+    def _in_trouble(self, source: str, reason: str) -> None:
+        """Nothing new is decided or started until `source` works again."""
+        if self._troubles.get(source) != reason:
             self._log.error("Hold", reason=reason)
-        self.trouble = reason
+        self._troubles[source] = reason
+        self.executor.hold = self.trouble
+
+    def _out_of_trouble(self, source: str) -> None:
+        if self._troubles.pop(source, None) is not None:
+            self._log.info("Hold released", subject=source)
+            self.executor.hold = self.trouble
 
     def situation(self, now: float) -> Situation:
         """All that planning may look at now."""
         return Situation(now, self.evidence.analysis, dict(self.levers.states), self.book.records, self.executor.paused,
-                         self.evidence.baseline_counts(self.book.records), self.trouble)  # fmt: skip
+                         self.evidence.baseline_counts(self.book.records, self.levers.states), self.trouble)  # fmt: skip
 
     async def preview(self, samples: int = 5, pause: float = 1.0) -> Plan:
         """What would be planned now, from `samples` fresh looks `pause` seconds apart. Nothing is entered, and nothing set."""
@@ -272,8 +303,8 @@ class AutonomousAgent(Desk):
     async def running(self) -> AsyncIterator[AutonomousAgent]:
         """Opened and recovered on the way in, everything undone and closed on the way out; who turns the loop is free."""
         with self.parts.hold():
-            await self.open()
             try:
+                await self.open()
                 async with self.parts.serve(self) if self.parts.serve is not None else nullcontext():
                     yield self
             finally:
@@ -283,7 +314,7 @@ class AutonomousAgent(Desk):
         """Read the journal, and bring what an earlier run left onto its way to an end."""
         now = self.clock.now()
         await self.book.open(now)
-        await recovery.recover(self.executor, now)
+        await recovery.recover(self.executor, now, simulated=self.parts.simulated)
         await self._remember(now)
         paused = await self.journal.notes(["paused", "resumed"], 1)
         self.executor.paused = bool(paused) and paused[0].kind == "paused"
@@ -297,20 +328,27 @@ class AutonomousAgent(Desk):
         if self._closed:
             return
         self._closed, was_running, self._running = True, self._running, False
-        await self._crew.settle(1.0)
+        await self._crew.settle(STOP_PATIENCE)
         await self._crew.dismiss()
-        left = await recovery.wind_down(self.executor, asyncio.sleep, self.clock.now)
-        if left:
-            self._log.warning("Left for the next start", actions=list(left))
-        for sensor in self.parts.sensors:
-            await sensor.close()
-        await self.levers.close()
-        await self.parts.store.close()
-        await self.journal.close()
-        if self.parts.release is not None:
-            await self.parts.release()
+        for what, close in (
+            ("actions under way", self._wind_down),
+            *((f"sensor {sensor.name}", sensor.close) for sensor in self.parts.sensors),
+            ("levers", self.levers.close),
+            ("metric store", self.parts.store.close),
+            ("journal", self.journal.close),
+            *((("connections", self.parts.release),) if self.parts.release is not None else ()),
+        ):
+            try:
+                await close()
+            except Exception as error:  # one thing that will not close must not keep the rest open
+                self._log.error("Could not close", what=what, error=f"{type(error).__name__}: {error}")
         if was_running:
             self._log.info("Agent stopped")
+
+    async def _wind_down(self) -> None:
+        left = await recovery.wind_down(self.executor)
+        if left:
+            self._log.warning("Left for the next start", actions=list(left))
 
     def stop(self) -> None:
         """Let `run` come to its end."""

@@ -26,12 +26,26 @@ WORKERS = LeverSpec("workers", "shop", bounds=(1, 16), settle_seconds=10.0, lock
 
 def an_action(lever=WORKERS, from_value=1, to_value=4, **changes) -> OptimizationAction:
     action = OptimizationAction(
-        action_id="workers_increase_1000", action_type="workers_increase", description="raise workers", element=lever.element,
-        lever=lever.name, from_value=from_value, to_value=to_value, metric_name=GOAL.metric_name, goal_id=GOAL.goal_id,
-        trigger="p95 high", trigger_metric_id="shop/p95_seconds", expected_improvement=0.1, success_probability=0.5, risk_level=0.3,
-        priority=ActionPriority.HIGH, reversibility=Reversibility.REVERSIBLE, settle_seconds=lever.settle_seconds, created_at=1000.0,
+        action_id="workers_increase_1000",
+        action_type="workers_increase",
+        description="raise workers",
+        element=lever.element,
+        lever=lever.name,
+        from_value=from_value,
+        to_value=to_value,
+        metric_name=GOAL.metric_name,
+        goal_id=GOAL.goal_id,
+        trigger="p95 high",
+        trigger_metric_id="shop/p95_seconds",
+        expected_improvement=0.1,
+        success_probability=0.5,
+        risk_level=0.3,
+        priority=ActionPriority.HIGH,
+        reversibility=Reversibility.REVERSIBLE,
+        settle_seconds=lever.settle_seconds,
+        created_at=1000.0,
         locks=lever.locks,
-    )  # fmt: skip
+    )
     return replace(action, **changes)
 
 
@@ -60,7 +74,7 @@ class Ticker:
 
 
 class FakeLever:
-    """Holds a value. `script` makes the next sets misbehave: refuse, lose (error, effect happens), drop (error, no effect), ignore."""
+    """Holds a value. `script` spoils the next sets: refuse, lose (error, effect happens), drop (error, no effect), ignore."""
 
     def __init__(self, spec=WORKERS, value=1):
         self.spec, self.value, self.script, self.sets, self.silent = spec, value, [], [], False
@@ -96,19 +110,24 @@ class FakeJournal:
         known = self.stands.get(record.action_id)
         if (known.state if known else None) is not from_state:
             raise Conflict("fence")
-        row = self._row("transition", record.action_id, from_state, record.state, record.reason)
+        row = self._row(
+            "transition", record.action_id, from_state, record.state, record.reason, at=record.since, actor=record.actor
+        )
         self.stands[record.action_id] = record
         return row
 
     async def note(self, kind, reason, *, at, actor="trimtab", data=None, action_id=""):
-        return self._row(kind, action_id, None, None, reason, data or {})
+        return self._row(kind, action_id, None, None, reason, data or {}, at=at, actor=actor)
 
-    def _row(self, kind, action_id, before, after, reason, data=None):
+    def _row(self, kind, action_id, before, after, reason, data=None, *, at, actor):
         if self.full:
             raise StoreError("disk is full")
-        row = JournalRow(len(self.rows) + 1, 0.0, kind, action_id, before, after, "", reason, data or {}, "", "")
+        row = JournalRow(len(self.rows) + 1, at, kind, action_id, before, after, actor, reason, data or {}, "", "")
         self.rows.append(row)
         return row
+
+    async def get(self, action_id):
+        return self.stands.get(action_id)
 
     async def unfinished(self):
         return [r for r in self.stands.values() if not r.state.terminal or r.state is ActionState.KEPT_ON_PROBATION]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from execute.kit import GUARD, FakeLever, World, a_record, an_action, goal_state, guard_state, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from execute.kit import GUARD, FakeLever, World, a_record, an_action, goal_state, guard_state, run
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.errors import Conflict, IllegalTransition, NotFound, StoreError
 from trimtab.domain.levers import LeverKind, LeverSpec
+from trimtab.domain.verdicts import Verdict, VerdictStatus
 from trimtab.execute import recovery, requests
 
 
@@ -60,8 +61,8 @@ def test_a_breached_guard_ends_the_trial_while_it_settles():
 FAULTS = [
     ("refused", "refuse", [S.FAILED], 1),
     ("acknowledgement lost", "lose", [S.SETTLING], 4),
-    ("request lost", "drop", [S.PROBING, S.PROBING, S.FAILED], 1),
-    ("accepted and ignored", "ignore", [S.PROBING, S.PROBING, S.FAILED], 1),
+    ("request lost", "drop", [S.PROBING, S.PROBING, S.PROBING, S.FAILED], 1),
+    ("accepted and ignored", "ignore", [S.PROBING, S.PROBING, S.PROBING, S.FAILED], 1),
 ]
 
 
@@ -166,18 +167,33 @@ def test_a_plan_that_no_longer_fits_is_void(spoil):
     assert world.lever.sets == []
 
 
-def test_no_more_at_once_than_allowed_and_never_two_on_one_lock():
-    specs = [LeverSpec(f"lever{i}", f"e{i % 4}", bounds=(1, 16), locks=frozenset({f"e{i % 4}"})) for i in range(8)]
+async def start_all(world, specs, **about):
+    for i, spec in enumerate(specs):
+        action = an_action(spec, action_id=f"a{i}", locks=spec.locks, **{"goal_id": f"goal{i}", **about})
+        await world.schedule(action)
+    for i in range(len(specs)):
+        await world.advance(f"a{i}")
+    return [record.action_id for record in world.book.under_way()]
 
-    async def story(world):
-        for i, spec in enumerate(specs):
-            await world.schedule(an_action(spec, action_id=f"a{i}", locks=spec.locks))
-        for i in range(8):
-            await world.advance(f"a{i}")
-        return world.book.under_way()
 
-    under_way = run(story(World(*(FakeLever(spec) for spec in specs))))
-    assert [record.action_id for record in under_way] == ["a0", "a1", "a2"]
+def spec_on(element, name="lever"):
+    return LeverSpec(name, element, bounds=(1, 16), locks=frozenset({element}))
+
+
+def test_no_more_at_once_than_allowed():
+    specs = [spec_on(f"e{i}") for i in range(5)]
+    assert run(start_all(World(*(FakeLever(spec) for spec in specs)), specs)) == ["a0", "a1", "a2"]
+
+
+def test_never_two_on_one_lock():
+    specs = [spec_on("e0", "a"), spec_on("e0", "b"), spec_on("e1")]
+    assert run(start_all(World(*(FakeLever(spec) for spec in specs)), specs)) == ["a0", "a2"]
+
+
+def test_never_two_that_one_goal_would_judge():
+    specs = [spec_on("e0"), spec_on("e1")]
+    world = World(*(FakeLever(spec) for spec in specs))
+    assert run(start_all(world, specs, goal_id="goal:shared")) == ["a0"]
 
 
 @pytest.mark.parametrize("paused", [True, False])
@@ -344,7 +360,16 @@ def test_after_a_crash_every_action_ends_within_thirty_seconds(state, acknowledg
 
     world, record = run(story())
     assert (record.state, world.lever.value) == (ends, left)
-    assert record.outcome is None or ends is S.YIELDED, "nothing is learned from an interrupted trial"
+
+
+def test_nothing_is_learned_from_a_trial_that_was_cut_off_unless_it_had_shown_its_harm():
+    open_ = Verdict(VerdictStatus.INCONCLUSIVE, 0.0, -1.0, 1.0, "", "")
+    worse = Verdict(VerdictStatus.WORSE, -1.0, -2.0, -0.1, "", "")
+    ended = {"ended_at": 1.0, "interrupted": True}
+    assert a_record(S.ROLLED_BACK, verdict=open_, **ended).outcome is None
+    assert a_record(S.ROLLED_BACK, verdict=worse, **ended).outcome.harmed
+    assert a_record(S.ROLLED_BACK, guard_breached="g", **ended).outcome.harmed
+    assert a_record(S.ROLLED_BACK, verdict=open_, ended_at=1.0).outcome is not None
 
 
 def test_an_effect_that_comes_late_after_a_crash_is_found():
@@ -363,26 +388,27 @@ def test_an_effect_that_comes_late_after_a_crash_is_found():
     assert (record.state, world.lever.value) == (S.ROLLED_BACK, 1)
 
 
-def test_frozen_levers_stay_frozen_over_a_restart():
+@pytest.mark.parametrize("noted", [True, False], ids=["noted", "killed before the note"])
+@pytest.mark.parametrize("state", [S.ROLLBACK_FAILED, S.ROLLED_BACK])
+def test_a_lever_is_frozen_after_a_restart_exactly_while_its_rollback_stands_failed(state, noted):
     async def story():
         world = World()
-        await world.journal.note("frozen", "could not restore", at=1.0, data={"lever": "shop/workers"})
+        record = a_record(state, ended_at=1.0)
+        world.journal.stands[record.action_id] = record
+        if noted:
+            await world.journal.note("frozen", "stuck", at=1.0, data={"lever": "shop/workers"}, action_id=record.action_id)
         await world.book.open(5000.0)
-        await recovery.recover(world.executor, 2.0)
+        await recovery.recover(world.executor, 5000.0)
         return world.executor.levers.states["shop/workers"].frozen
 
-    assert run(story()) == "could not restore"
+    assert bool(run(story())) is (state is S.ROLLBACK_FAILED)
 
 
 def test_stopping_takes_back_what_is_unproven_and_leaves_what_is_kept():
     async def story(world):
         await world.schedule()
         await world.advance()
-
-        async def sleep(seconds):
-            world.clock.t += seconds
-
-        return await recovery.wind_down(world.executor, sleep, world.clock.now)
+        return await recovery.wind_down(world.executor)
 
     world = World()
     assert run(story(world)) == ()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from execute.kit import GOAL, GUARD, WORKERS, a_record, an_action, goal_state, guard_state
 
+from execute.kit import GOAL, GUARD, WORKERS, a_record, an_action, goal_state, guard_state
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.errors import IllegalTransition
 from trimtab.domain.levers import Reversibility
@@ -58,7 +58,9 @@ VERIFYING = [
     ("goal stale at the deadline", seen(LATE, verdict=IMPROVED, goal=goal_state(trust=BAD)), S.ROLLING_BACK),
     ("another hand", seen(value=7, verdict=IMPROVED), S.YIELDED),
     ("another hand put the snapshot back", seen(value=1, verdict=IMPROVED), S.YIELDED),
-    ("lever silent", seen(value=None, unreadable="no route", verdict=IMPROVED, **MET), S.KEPT),
+    ("lever silent: wait", seen(value=None, unreadable="no route", verdict=IMPROVED, **MET), None),
+    ("lever silent at the deadline", seen(LATE, value=None, unreadable="no route", verdict=IMPROVED, **MET), S.ROLLING_BACK),
+    ("another hand on a sibling", seen(disturbed="another hand moved shop/cache", verdict=None, **MET), S.ROLLING_BACK),
     ("a person takes it back", seen(recall="taken back by ann"), S.ROLLING_BACK),
 ]
 
@@ -110,6 +112,8 @@ def test_probing(at, about, to):
 
 
 PROBATION_ENDS = 1010.0 + 100.0  # ten settling times are longer than the cool-down here
+NEEDED = verdict("inconclusive", -0.1, 1.5)  # best guess 70 %: without it 0.1 would be 0.33, and the goal is 0.2
+
 PROBATION = [
     ("open, early", seen(1100.0, verdict=OPEN, **MET), S.KEPT_ON_PROBATION, None),
     ("open, calm", seen(PROBATION_ENDS, verdict=OPEN, **MET), S.KEPT_ON_PROBATION, S.ROLLING_BACK),
@@ -118,6 +122,20 @@ PROBATION = [
     ("proven meanwhile", seen(1100.0, verdict=IMPROVED, **MET), S.KEPT_ON_PROBATION, S.KEPT),
     ("credited, never worth it", seen(PROBATION_ENDS, verdict=WEAK, **MET), S.KEPT_ON_PROBATION, S.KEPT),
     ("guard breached", seen(1100.0, guards=(guard_state(0.02),)), S.KEPT_ON_PROBATION, S.ROLLING_BACK),
+    ("worse by now", seen(1100.0, verdict=WORSE, **MET), S.KEPT_ON_PROBATION, S.ROLLING_BACK),
+    ("proven, but the goal is stale", seen(1100.0, verdict=IMPROVED, goal=goal_state(trust=BAD)), S.KEPT_ON_PROBATION, None),
+    (
+        "proven, but a guard is unknown",
+        seen(1100.0, verdict=IMPROVED, guards=(guard_state(0.001, BAD),)),
+        S.KEPT_ON_PROBATION,
+        None,
+    ),
+    ("proven, but the lever is silent", seen(1100.0, None, unreadable="?", verdict=IMPROVED, **MET), S.KEPT_ON_PROBATION, None),
+    ("a later change went on", seen(1100.0, 9, verdict=OPEN, successor="later", **MET), S.KEPT_ON_PROBATION, S.KEPT),
+    ("open, calm, but it seems to be needed", seen(PROBATION_ENDS, verdict=NEEDED, **MET), S.KEPT_ON_PROBATION, None),
+    ("needed, and overdue", seen(1010.0 + 1000.0, verdict=NEEDED, **MET), S.KEPT_ON_PROBATION, S.ROLLING_BACK),
+    ("guard breached, by another trial", seen(1100.0, guards=(guard_state(0.02),), suspect=False), S.KEPT_ON_PROBATION, None),
+    ("kept, guard breached by another trial", seen(1100.0, None, guards=(guard_state(0.02),), suspect=False), S.KEPT, None),
     ("kept, guard breached soon after", seen(1100.0, None, guards=(guard_state(0.02),)), S.KEPT, S.ROLLING_BACK),
     ("kept, guard breached long after", seen(1200.0, None, guards=(guard_state(0.02),)), S.KEPT, None),
     ("kept, nothing new", seen(1100.0, None), S.KEPT, None),
@@ -131,10 +149,15 @@ def test_what_was_kept_is_watched(at, state, to):
 
 
 @pytest.mark.parametrize("switch", [True, False])
-def test_automatic_rollback_can_be_switched_off(switch):
-    step = next_step(a_record(), seen(verdict=WORSE), replace(RULES, rollback_on_failure=switch))
-    assert step.to is (S.ROLLING_BACK if switch else S.KEPT_ON_PROBATION)
-    assert ("a person decides" in step.reason) is not switch
+@pytest.mark.parametrize("state", [S.SETTLING, S.VERIFYING, S.KEPT_ON_PROBATION, S.KEPT])
+def test_automatic_rollback_can_be_switched_off(switch, state):
+    bad = seen(verdict=WORSE, guards=(guard_state(0.05),))
+    step = next_step(a_record(state, ended_at=1010.0), bad, replace(RULES, rollback_on_failure=switch))
+    standing = state in (S.KEPT, S.KEPT_ON_PROBATION)
+    expected = S.ROLLING_BACK if switch else (None if standing else S.KEPT_ON_PROBATION)
+    assert (step.to if step else None) is expected
+    if step is not None:
+        states.check(state, step.to)
 
 
 @pytest.mark.parametrize("state", [S.PROBING, S.SETTLING, S.VERIFYING])
@@ -145,7 +168,7 @@ def test_a_simulated_action_never_turns_back_because_nothing_was_set(state):
 
 ROLLBACK = [
     ("restored", seen(1012.0, 1), {}, S.ROLLED_BACK),
-    ("stepped back", seen(1012.0, 1), {"rollback_reason": "stepping back at a calm time"}, S.STEPPED_BACK),
+    ("stepped back", seen(1012.0, 1), {"undo_ends": S.STEPPED_BACK}, S.STEPPED_BACK),
     ("ours still there", seen(1012.0, 4), {}, None),
     ("foreign", seen(1012.0, 9), {}, S.YIELDED),
     ("silent", seen(1012.0, None, unreadable="no route"), {}, None),

@@ -58,7 +58,8 @@ CASES = {
     "frozen": (situation(lever(frozen="its rollback failed")), WAIT, "frozen: its rollback failed"),
     "lever-stale": (situation(lever(trust=STALE)), WAIT, "checkout/workers cannot be trusted: is stale"),
     "lever-unread": (situation(lever(value=None, trust=Trust(Health.MISSING, "HTTP 500"))), WAIT, "HTTP 500"),
-    "lever-changed": (situation(lever(value=5)), IGNORE, "reads 5, not 1"),
+    "lever-changed": (situation(lever(value=5)), WAIT, "reads 5, not 1"),
+    "no-new-value": (situation(lever(replace(WORKERS, bounds=(1, 2)))), WAIT, "3 is no new value that checkout/workers may take"),
     "goal-stale": (situation(trust=STALE), WAIT, "HOLD: checkout_p95_seconds is stale"),
     "goal-unknown": (replace(situation(), analysis=Analysis(NOW)), WAIT, "HOLD: the goal goal:checkout_p95_seconds is not being"),
     "guard-stale": (situation(guards=(guard(trust=STALE),)), WAIT, "HOLD: guard checkout_error_ratio is stale"),
@@ -77,7 +78,11 @@ CASES = {
     "cooldown": (situation(records=(record(at=NOW - 260),)), WAIT, "cool-down of checkout/workers, 40 s left"),
     "cooldown-undone": (situation(records=(record(S.ROLLED_BACK, at=NOW - 260),)), WAIT, "40 s left"),
     "cooldown-simulated": (situation(records=(record(S.SIMULATED, at=NOW - 260, simulated=True),)), WAIT, "40 s left"),
-    "asked": (situation(records=(record(S.AWAITING_APPROVAL),)), IGNORE, "already awaits a person's approval"),
+    "asked": (
+        situation(records=(record(S.AWAITING_APPROVAL),)),
+        WAIT,
+        "checkout/workers 1 → 3 already awaits a person's approval (workers_increase_1)",
+    ),
     "rejected": (situation(records=(record(S.REJECTED, at=NOW - 600),)), WAIT, "not before 3000 s"),
     "taken-back": (situation(records=(record(S.ROLLED_BACK, at=NOW - 600, actor="ann"),)), WAIT, "not before 3000 s"),
     "unanswered": (
@@ -116,7 +121,7 @@ PASSED = {
     "expired-unasked": situation(records=(record(S.EXPIRED, at=NOW - 100),)),
     "undone-by-itself": situation(records=(record(S.ROLLED_BACK, at=NOW - 600),)),
     "rejected-long-ago": situation(records=(record(S.REJECTED, at=NOW - 3600),)),
-    "other-way-rejected": situation(records=(record(S.REJECTED, at=NOW - 60, action_type="workers_decrease"),)),
+    "other-way-rejected": situation(records=(record(S.REJECTED, at=NOW - 60, from_value=3, to_value=1),)),
     "baseline-known": situation(samples={action().goal_id: 5}),
     "baseline-not-counted": situation(samples={}),
     "one-of-two-symptoms-confirmed": situation(symptoms=(symptom(confirmed=False), symptom())),
@@ -147,7 +152,26 @@ def test_repeated_failures_stretch_the_cooldown(failures, length):
     later = replace(world, now=NOW + 1)
     assert only(planned(later)).choice is ACT
     if failures > 1:  # moved the other way there is only the plain cool-down
-        assert only(planned(world, action(action_type="workers_decrease"))).choice is ACT
+        high = replace(world, levers={WORKERS.lever_id: lever(value=3)})
+        assert only(planned(high, action(from_value=3, to_value=1))).choice is ACT
+
+
+def test_the_guards_of_what_the_lever_depends_on_count_too():
+    world = situation(guards=(replace(guard(trust=STALE), element="db"),))
+    assert only(planned(world, action(locks=frozenset({"db"})))).reason == (
+        "HOLD: guard checkout_error_ratio is stale: the last sample is 95 s old"
+    )
+    assert only(planned(world, action(locks=frozenset({"cache"})))).choice is ACT
+
+
+def test_a_move_is_known_by_its_values_whoever_asked_for_it():
+    """A person's two tries are both `workers_requested`: 2 → 8 failed twice, which says nothing of 8 → 2."""
+    tries = [
+        record(S.ROLLED_BACK, at=at, action_type="workers_requested", from_value=2, to_value=8) for at in (NOW - 900, NOW - 400)
+    ]
+    world = situation(lever(value=5), records=tuple(tries))
+    assert "after 2 failures in a row" in only(planned(world, action(from_value=5, to_value=8))).reason
+    assert only(planned(world, action(from_value=5, to_value=2))).choice is ACT
 
 
 def test_a_success_ends_the_stretch():
@@ -217,8 +241,6 @@ def test_two_questions_about_one_lever_are_one_too_many():
     ("proposal", "words"),
     [
         (action(lever="nothing"), "there is no lever checkout/nothing"),
-        (action(to_value=17), "17 is no new value"),
-        (action(to_value=1), "1 is no new value"),
         (action(risk_level=float("nan")), "its risk_level is nan"),
         (action(risk_level=1.5), "its risk_level is 1.5"),
         (action(success_probability=-0.1), "its success_probability is -0.1"),

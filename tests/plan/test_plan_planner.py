@@ -121,6 +121,12 @@ def test_what_is_not_trusted_is_said_beside_an_action():
     assert plan.sentence.startswith("Acting: raise") and plan.sentence.endswith("HOLD: search_p95_seconds is stale")
 
 
+def test_ids_are_new_even_within_one_second():
+    world = situation(lever(), lever(replace(WORKERS, element="db")), records=(record(action_id="workers_increase_100000"),))
+    ids = [a.action_id for a, _ in planned(world).decided]
+    assert sorted(ids) == ["workers_increase_100000_2", "workers_increase_100000_3"]
+
+
 class Broken:
     def propose(self, situation):
         raise KeyError("cpu")

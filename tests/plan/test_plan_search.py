@@ -122,6 +122,12 @@ def test_the_next_value(spec, value, current, records, error_ratio, expected):
     assert values(spec, value, current=current, records=records, guards=(guard(error_ratio),)) == expected
 
 
+@pytest.mark.parametrize(("locks", "expected"), [({"db"}, 55), ({"cache"}, 63)], ids=["depends on it", "does not"])
+def test_a_guard_is_near_also_where_it_watches_what_the_lever_depends_on(locks, expected):
+    spec = replace(WIDE, locks=frozenset(locks))
+    assert values(spec, 50, guards=(replace(guard(0.0085), element="db"),)) == [expected]
+
+
 WAYS = {
     "up-first": ((), 55),
     "down-after-up-failed": ((undone(50, 55),), 45),
@@ -211,12 +217,6 @@ def test_nothing_to_propose(world):
 def test_a_lever_elsewhere_that_declares_the_metric_is_tried_too():
     pool = LeverSpec("pool", "db", bounds=(1, 20), moves=((METRIC, "down"),))
     assert [a.lever_id for a in LeverSearch().propose(situation(lever(), lever(pool, 5)))] == ["checkout/workers", "db/pool"]
-
-
-def test_ids_are_new_even_within_one_second():
-    world = situation(lever(), lever(replace(WORKERS, element="db")), records=(record(action_id="workers_increase_100000"),))
-    ids = [a.action_id for a in LeverSearch().propose(world)]
-    assert ids == ["workers_increase_100000_2", "workers_increase_100000_3"]
 
 
 steps = st.sampled_from([0.001, 0.01, 0.1, 0.25, 1.0, 3.0, 10.0])

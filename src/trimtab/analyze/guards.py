@@ -13,13 +13,14 @@ class GuardWatch:
 
     def __init__(self, guard: Guard, element: str) -> None:
         self.guard = guard
-        self.element = guard.element or element
+        self.element = element or guard.element or ""  # whose changes it guards; its series may be another element's
+        self._read_from = guard.element or element
         self._since: float | None = None
 
     def look(self, view: MonitorView, now: float) -> tuple[GuardState, Symptom | None]:
         """Its state, and the symptom where it is breached."""
         guard = self.guard
-        seen = view.aggregate(guard.metric_name, self.element or None, guard.where, guard.aggregate, now, 0.0)
+        seen = view.aggregate(guard.metric_name, self._read_from or None, guard.where, guard.aggregate, now, 0.0)
         if not seen.trust.ok or seen.latest is None:
             return GuardState(guard, self.element, None, None, seen.trust), None
         breached = guard.breached_by(seen.latest)

@@ -22,6 +22,9 @@ def configure_logging(settings: Settings) -> None:
     def blot_out(logger: Any, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         return {key: settings.redact(value) if isinstance(value, str) else value for key, value in event.items()}
 
+    def blot_out_line(logger: Any, name: str, rendered: Any) -> str:
+        return settings.redact(str(rendered))  # what a list or an object has brought in
+
     plain = settings.log.format == "json"
     finish = structlog.processors.JSONRenderer() if plain else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     structlog.configure(
@@ -31,6 +34,7 @@ def configure_logging(settings: Settings) -> None:
             structlog.processors.format_exc_info,
             blot_out,
             finish,
+            blot_out_line,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log.level.upper()]),
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -8,6 +8,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from trimtab.domain.access import Role
 from trimtab.domain.errors import TrimtabError
 
 USAGE = 64  # sysexits.h: EX_USAGE
@@ -189,7 +190,7 @@ def config_schema() -> int:
 @token_app.command("create")
 def token_create(
     name: Annotated[str, typer.Argument(help="Whom it is for; recorded as the actor of what is done with it.")],
-    role: Annotated[str, typer.Option("--role", help="viewer (reads), operator (reads and acts) or admin.")] = "operator",
+    role: Annotated[Role, typer.Option("--role", help="viewer (reads), operator (reads and acts) or admin.")] = Role.OPERATOR,
     days: Annotated[float | None, typer.Option("--days", min=0.001, help="Valid for this long. Default: until revoked.")] = None,
     config: Config = None,
     json: Json = False,
@@ -197,7 +198,7 @@ def token_create(
     """Make a token and print it, once: only its hash is kept."""
     from trimtab.cli import tokens
 
-    return tokens.create(config, name, role, days, json)
+    return tokens.create(config, name, role.value, days, json)
 
 
 @token_app.command("list")

@@ -9,6 +9,7 @@ from trimtab.config import Settings
 from trimtab.domain.errors import TrimtabError
 
 TIMEOUT = 10.0  # seconds
+UNAUTHORIZED = 401
 
 
 class NotRunning(TrimtabError):
@@ -41,7 +42,11 @@ def call(settings: Settings, method: str, path: str, body: dict[str, Any] | None
         raise Refused(f"the agent at {url_of(settings)} did not answer: {error}", remedy="look at its log") from None
     if answer.is_success:
         return answer.json()
-    raise Refused(_problem(answer), remedy=_remedy(answer.status_code))
+    if answer.status_code == UNAUTHORIZED:
+        said = "does not know the token in TRIMTAB_TOKEN" if token else "asks for a token"
+        remedy = "`trimtab token create` makes one; put it into TRIMTAB_TOKEN"
+        raise Refused(f"the agent at {url_of(settings)} {said}", remedy=remedy)
+    raise Refused(_problem(answer).rstrip("."))
 
 
 def _problem(answer: Any) -> str:
@@ -50,7 +55,3 @@ def _problem(answer: Any) -> str:
         return str(problem.get("detail") or problem.get("title"))
     except ValueError:
         return f"HTTP {answer.status_code}: what answers there is not trimtab"
-
-
-def _remedy(status: int) -> str:
-    return "put a token into TRIMTAB_TOKEN; `trimtab token create` makes one" if status in (401, 403) else ""

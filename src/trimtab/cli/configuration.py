@@ -23,9 +23,13 @@ def validate(config: Path | None, json: bool) -> int:
     if json:
         show.as_json({"valid": True, "problems": []})
         return 0
-    sensors = sum(len(element.sensors) for element in settings.elements)
-    levers = sum(len(element.levers) for element in settings.elements)
-    parts = f"{len(settings.elements)} elements, {sensors} sensors, {levers} levers, {len(settings.goals)} goals"
+    counts = {
+        "element": len(settings.elements),
+        "sensor": sum(len(element.sensors) for element in settings.elements),
+        "lever": sum(len(element.levers) for element in settings.elements),
+        "goal": len(settings.goals),
+    }
+    parts = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts.items())
     show.line(f"{config_path(config)} is valid: {parts}")
     return 0
 

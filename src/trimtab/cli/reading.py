@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,9 @@ def _stopped(counts: Any) -> dict[str, Any]:
 def _print_status(document: dict[str, Any]) -> None:
     from rich.text import Text
 
-    head = Text("agent ").append_text(show.styled(document["state"])).append(f", up {_span(document['uptime_seconds'])}; ")
-    head.append(f"actions: {document['pending_actions']} pending, {document['active_actions']} under way, ")
+    head = Text("agent ").append_text(show.styled(document["state"]))
+    head.append("" if document["state"] == "stopped" else f", up {_span(document['uptime_seconds'])}")
+    head.append(f"; actions: {document['pending_actions']} pending, {document['active_actions']} under way, ")
     head.append(f"{document['completed_actions']} ended ({document['stats']['failed_actions']} failed or undone)")
     out = show.console()
     out.print(head)
@@ -116,7 +118,8 @@ def _list(config: Path | None, json: bool, title: str, wanted: Any, count: int) 
     show.table(title, headers, [_action_row(record) for record in records], empty="no actions")
     for record in records:
         if record.state is ActionState.AWAITING_APPROVAL:
-            show.line(f"trimtab approve {record.action_id} --plan-hash {record.action.plan_hash}", "cyan")
+            where = f" --config {config}" if config is not None else ""
+            show.line(f"trimtab approve {record.action_id} --plan-hash {record.action.plan_hash}{where}", "cyan")
     return 0
 
 
@@ -148,21 +151,28 @@ def _print_explanation(record: ActionRecord, rows: list[JournalRow]) -> None:
     out, action = show.console(), record.action
     out.print(show.styled(record.state.value), end="")
     show.line(f"  {action.description}")
-    show.line(f"trigger    {action.trigger}")
-    if record.decision is not None:
-        show.line(f"decision   {record.decision.choice.value}: {record.decision.reason}")
-    if record.verdict is not None:
-        show.line(f"verdict    {record.verdict.reason} (method: {record.verdict.method})")
-    if record.approved_by:
-        show.line(f"approved   by {record.approved_by}; plan {action.plan_hash}")
-    life = [(_time(row.at), row.to_state.value if row.to_state else row.kind, row.actor, row.reason) for row in rows]
+    show.facts(_facts(record))
+    life = [(_time(row.at), show.styled(row.to_state.value if row.to_state else row.kind), row.actor, row.reason) for row in rows]
     show.table("Life", ("when", "entered", "by", "why"), life)
 
 
+def _facts(record: ActionRecord) -> Iterator[tuple[str, str]]:
+    yield "trigger", record.action.trigger
+    if record.decision is not None:
+        choice = record.decision.choice.value
+        yield "decision", f"{choice}: {show.why(choice, record.decision.reason)}"
+    if record.verdict is not None:
+        yield "verdict", f"{record.verdict.reason} (method: {record.verdict.method})"
+    if record.approved_by:
+        yield "approved", f"by {record.approved_by}; plan {record.action.plan_hash}"
+
+
 def _time(at: float) -> str:
+    """When, to the second; without the date where it was today (UTC)."""
     from datetime import UTC, datetime
 
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    when = datetime.fromtimestamp(at, UTC)
+    return when.strftime("%H:%M:%SZ" if when.date() == datetime.now(UTC).date() else "%Y-%m-%d %H:%M:%SZ")
 
 
 def _span(seconds: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ _STYLES = {
     "missed": "red", "failed": "red", "rolled_back": "yellow", "rollback_failed": "bold red", "worse": "red",
     "hold": "yellow", "paused": "yellow", "awaiting_approval": "bold cyan", "yielded": "yellow", "kept_on_probation": "cyan",
 }  # fmt: skip
+_PROSE = ("why", "change")  # columns that may be wrapped; what is copied from the others stays in one piece
+_PIPED_WIDTH = 10_000  # characters: nothing is wrapped where a program reads
 
 
 def as_json(document: Any) -> None:
@@ -26,7 +29,7 @@ def console() -> Console:
     """Where tables go; plain when piped, and then as wide as their content."""
     from rich.console import Console
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
 
 
 def styled(word: str) -> Any:
@@ -41,16 +44,48 @@ def table(title: str, headers: Sequence[str], rows: Iterable[Sequence[Any]], *, 
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for header in headers:
-        drawn.add_column(header, header_style="dim", overflow="fold")
+        drawn.add_column(header, header_style="dim", overflow="fold", no_wrap=header not in _PROSE)
     for row in rows:
         drawn.add_row(*(cell if isinstance(cell, Text) else Text("" if cell is None else str(cell)) for cell in row))
-    out = console()
     if drawn.row_count:
-        out.print(drawn)
+        console().print(Text(title, style="bold"))
+        _print_trimmed(drawn)
     else:
-        out.print(Text(f"{title}: {empty}"))
+        line(f"{title}: {empty}")
+
+
+def facts(pairs: Iterable[tuple[str, str]]) -> None:
+    """Print labelled sentences, one below the other; what wraps stays beside its label."""
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table.grid(padding=(0, 2, 0, 0))
+    drawn.add_column(no_wrap=True)
+    drawn.add_column(overflow="fold")
+    for label, sentence in pairs:
+        drawn.add_row(Text(label, style="dim"), Text(sentence))
+    _print_trimmed(drawn)
+
+
+def _print_trimmed(drawn: Any) -> None:
+    """Print without the blanks that fill a table's cells up to its edge."""
+    out = console()
+    with out.capture() as captured:
+        out.print(drawn)
+    for row in captured.get().splitlines():
+        sys.stdout.write(re.sub(r"(?: |\x1b\[[0-9;]*m)+$", lambda end: "\x1b[0m" if "\x1b" in end[0] else "", row) + "\n")
+
+
+def why(choice: str, reason: str) -> str:
+    """The reason of a decision beside its choice, which it need not say again.
+
+    >>> why("ask", "asks a person: risk 0.80 is high"), why("act", "acts, exploratory"), why("wait", "cooling down")
+    ('risk 0.80 is high', 'exploratory', 'cooling down')
+    """
+    told = {"ask": "asks a person: ", "act": "acts, "}.get(choice, "")
+    return reason.removeprefix(told).removeprefix("acts: ") if told else reason
 
 
 def line(text: str, style: str = "") -> None:

@@ -1,19 +1,23 @@
 """Actions, the decisions about them, and the record that follows each through its life.
 
-An `OptimizationAction` is a proposal and never changes. Where it stands is an `ActionRecord`, and each step between two states a
-`Transition`; `execute.states` holds the table of what may follow what, and the journal keeps every row.
+An `OptimizationAction` is a proposal and never changes. Where it stands is an `ActionRecord`, replaced at each step between two
+states; `execute.states` holds the table of what may follow what, and the journal keeps every step as a `JournalRow`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Self
 
-from trimtab.domain.levers import ActionPriority, LeverValue, Reversibility
+from trimtab.domain.goals import GoalState
+from trimtab.domain.levers import ActionPriority, LeverSpec, LeverValue, Reversibility, way
+from trimtab.domain.metrics import Series
 from trimtab.domain.verdicts import Verdict, VerdictStatus
+from trimtab.domain.words import setting
 
 
 class ActionState(StrEnum):
@@ -115,13 +119,71 @@ class OptimizationAction:
     reversibility: Reversibility
     settle_seconds: float
     created_at: float
-    locks: frozenset[str] = frozenset()
+    locks: frozenset[str] = frozenset()  # names that no two actions hold at once; the element is always one
     module: str = "performance"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "locks", self.locks | {self.element})
+
+    @classmethod
+    def on(
+        cls,
+        spec: LeverSpec,
+        from_value: LeverValue,
+        to_value: LeverValue,
+        *,
+        goal: GoalState,
+        action_type: str,
+        description: str,
+        trigger: str,
+        now: float,
+    ) -> Self:
+        """The change of a declared lever, with the priors, the risk and the locks of its declaration, for the sake of `goal`.
+
+        Its id is its type and second: who proposes several sees to `unique` ones.
+        """
+        return cls(
+            action_id=f"{action_type}_{int(now)}",
+            action_type=action_type,
+            description=description,
+            element=spec.element,
+            lever=spec.name,
+            from_value=from_value,
+            to_value=to_value,
+            metric_name=goal.goal.metric_name,
+            goal_id=goal.goal.goal_id,
+            trigger=trigger,
+            trigger_metric_id=Series.named(goal.goal.metric_name, goal.element, dict(goal.goal.where)).metric_id,
+            expected_improvement=spec.expected_improvement,
+            success_probability=spec.success_probability,
+            risk_level=spec.risk_level,
+            priority=spec.priority,
+            reversibility=spec.reversibility,
+            settle_seconds=spec.settle_seconds,
+            created_at=now,
+            locks=spec.locks,
+            module=spec.module,
+        )
 
     @property
     def lever_id(self) -> str:
         """The lever that the action moves."""
         return f"{self.element}/{self.lever}"
+
+    @property
+    def way(self) -> int:
+        """+1 where the action raises its lever, -1 where it lowers it, 0 where the lever has no scale."""
+        return way(self.from_value, self.to_value)
+
+    @property
+    def move(self) -> str:
+        """What is set in the fewest words, e.g. `shop/workers 2 → 4`."""
+        return f"{self.lever_id} {setting(self.from_value)} → {setting(self.to_value)}"
+
+    @property
+    def held(self) -> frozenset[str]:
+        """What no two actions may hold at once: the declared locks, the element, the lever, and the goal that judges it."""
+        return self.locks | {self.element, self.lever_id, self.goal_id}
 
     @property
     def parameters(self) -> dict[str, LeverValue]:
@@ -133,6 +195,19 @@ class OptimizationAction:
         """What an approval is bound to: which lever, from which value to which, for which goal. Times do not count."""
         plan = [self.lever_id, self.from_value, self.to_value, self.goal_id, sorted(self.locks)]
         return hashlib.sha256(json.dumps(plan).encode()).hexdigest()[:16]
+
+
+def unique(actions: Iterable[OptimizationAction], taken: Iterable[str]) -> list[OptimizationAction]:
+    """The actions with ids that neither each other nor `taken` has."""
+    seen, result = set(taken), []
+    for action in actions:
+        action_id, count = action.action_id, 1
+        while action_id in seen:
+            count += 1
+            action_id = f"{action.action_id}_{count}"
+        seen.add(action_id)
+        result.append(action if action_id == action.action_id else replace(action, action_id=action_id))
+    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +256,7 @@ class ActionRecord:
     error: str | None = None
     guard_breached: str | None = None  # the guard that ended the trial
     rollback_reason: str | None = None  # why it is being, or was, taken back
+    undo_ends: ActionState = ActionState.ROLLED_BACK  # where taking it back ends: rolled_back or stepped_back
     guards_broken_before: tuple[tuple[str, float], ...] = ()  # guard id → value: broken before we acted
     goals_met_before: tuple[str, ...] = ()
     belief_before: Mapping[str, float] = field(default_factory=dict)
@@ -228,7 +304,9 @@ class ActionRecord:
     def outcome(self) -> Outcome | None:
         """What there is to learn: None for what was simulated, is not over, or ended without a verdict or a breach."""
         over = self.state.terminal and self.state is not ActionState.KEPT_ON_PROBATION
-        if self.simulated or not over or (self.verdict is None and self.guard_breached is None):
+        conclusive = self.guard_breached is not None or (self.verdict is not None and self.verdict.conclusive)
+        cut_short = self.interrupted and not conclusive
+        if self.simulated or not over or cut_short or (self.verdict is None and self.guard_breached is None):
             return None
         status = self.verdict.status if self.verdict is not None else VerdictStatus.INCONCLUSIVE
         harmed = status is VerdictStatus.WORSE or self.guard_breached is not None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Set
+from dataclasses import dataclass
 
 from trimtab.domain.direction import Direction
 from trimtab.domain.metrics import Severity, Trust
@@ -70,6 +71,15 @@ class Guard:
         limit = f"<={self.max}" if self.max is not None else f">={self.min}"
         return ":".join(part for part in ("guard", self.element or "", self.metric_name, where, limit) if part)
 
+    @property
+    def limits(self) -> str:
+        """The limits in words: "at most 0.01"."""
+        parts = [
+            f"at most {self.max:g}" if self.max is not None else "",
+            f"at least {self.min:g}" if self.min is not None else "",
+        ]
+        return " and ".join(part for part in parts if part)
+
     def breached_by(self, value: float) -> bool:
         """Whether `value` is outside of the limit."""
         return (self.max is not None and value > self.max) or (self.min is not None and value < self.min)
@@ -83,7 +93,7 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class GoalState:
-    """A goal at one moment. `achieved` is None, and `hold` says why, while the data cannot be trusted."""
+    """A goal at one moment. `achieved` is None, and `trust` says why, while the data cannot be trusted."""
 
     goal: Goal
     element: str  # whose series it speaks of
@@ -134,4 +144,8 @@ class Analysis:
     goals: tuple[GoalState, ...] = ()
     guards: tuple[GuardState, ...] = ()
     symptoms: tuple[Symptom, ...] = ()
-    holds: tuple[str, ...] = field(default=())  # one sentence a goal, guard or sensor that cannot be trusted
+    holds: tuple[str, ...] = ()  # one sentence for each goal, guard or sensor that cannot be trusted
+
+    def guards_of(self, names: Set[str]) -> tuple[GuardState, ...]:
+        """The guards that watch whoever holds these locks, those of no element in particular among them."""
+        return tuple(state for state in self.guards if state.element in names or not state.element)

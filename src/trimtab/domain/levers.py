@@ -78,7 +78,10 @@ class LeverSpec:
     settle_seconds: float = 20.0
     moves: tuple[tuple[str, str], ...] = ()  # metric name → up | down | unknown, when the lever is raised
     module: str = "performance"  # performance | model | pipeline | infrastructure: how it is grouped and shown
-    locks: frozenset[str] = field(default_factory=frozenset)  # no two actions hold one name at once; the element is one
+    locks: frozenset[str] = field(default_factory=frozenset)  # no two actions hold one name at once; the element is always one
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "locks", self.locks | {self.element})
 
     @property
     def lever_id(self) -> str:
@@ -150,6 +153,17 @@ class LeverSpec:
         if isinstance(value, bool | str):
             return False
         return self.bounds is None or self.bounds[0] <= value <= self.bounds[1]
+
+
+def way(start: LeverValue, end: LeverValue) -> int:
+    """+1 where a lever is raised from `start` to `end`, -1 where it is lowered, 0 where the values have no scale.
+
+    >>> way(2, 8), way(0.5, 0.25), way("lru", "lfu"), way(False, True)
+    (1, -1, 0, 0)
+    """
+    if isinstance(start, bool | str) or isinstance(end, bool | str):
+        return 0
+    return (end > start) - (end < start)
 
 
 def _boolean(raw: object) -> bool:

@@ -1,17 +1,39 @@
-"""How quantities read to people: the one place where a number gets its unit, so that every room writes it alike."""
+"""How quantities and settings read to people: the one place where a value gets its words, so that every room writes it alike."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from trimtab.domain.metrics import Unit
+from trimtab.domain.levers import LeverValue
+from trimtab.domain.metrics import Unit, infer_unit
 
 _SUFFIX = {Unit.SECONDS: " s", Unit.MILLISECONDS: " ms", Unit.PERCENT: " %", Unit.PER_SECOND: " /s"}
 _SIZES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
-def format_quantity(value: float | None, unit: Unit = Unit.NONE) -> str:
-    """`value`, given in `unit`, to three significant digits with the unit that a person expects.
+def of_metric(name: str, value: float | None) -> str:
+    """A value of the metric `name`, with the unit that its name carries.
+
+    >>> of_metric("checkout_p95_seconds", 0.6123), of_metric("error_ratio", 0.012), of_metric("queue_length", 12.0)
+    ('0.612 s', '1.2 %', '12')
+    """
+    return format_quantity(value, infer_unit(name))
+
+
+def setting(value: LeverValue) -> str:
+    """A lever's value as a person writes it.
+
+    >>> setting(True), setting(0.25), setting("lru")
+    ('on', '0.25', 'lru')
+    """
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def format_quantity(value: float | None, unit: Unit = Unit.NONE, digits: int = 3) -> str:
+    """`value`, given in `unit`, to so many significant digits, with the unit that a person expects.
 
     Ratios are shown in per cent, sizes in the prefix that fits.
 
@@ -23,27 +45,42 @@ def format_quantity(value: float | None, unit: Unit = Unit.NONE) -> str:
     if value is None or math.isnan(value):
         return "no value"
     if unit is Unit.RATIO:
-        return f"{format_number(100.0 * value)} %"
+        return f"{format_number(100.0 * value, digits)} %"
     if unit in (Unit.BYTES, Unit.MEGABYTES):
-        return _format_size(unit.convert(value, Unit.BYTES))
-    return format_number(value) + _SUFFIX.get(unit, "")
+        return _format_size(unit.convert(value, Unit.BYTES), digits)
+    return format_number(value, digits) + _SUFFIX.get(unit, "")
 
 
-def format_number(value: float) -> str:
-    """Three significant digits, whole numbers from a thousand on.
+def format_apart(value: float, others: Sequence[float], unit: Unit = Unit.NONE) -> tuple[str, ...]:
+    """`value`, then `others`, all to as many digits as it takes to tell `value` from each of the others.
 
-    >>> format_number(3.14159), format_number(2000.4), format_number(-0.0)
-    ('3.14', '2,000', '0')
+    >>> format_apart(68.64e6, [68.61e6, 68.63e6], Unit.BYTES)
+    ('68.64 MB', '68.61 MB', '68.63 MB')
+    """
+    told: tuple[str, ...] = ()
+    for digits in range(3, 13):
+        told = tuple(format_quantity(each, unit, digits) for each in (value, *others))
+        if not any(text == told[0] and other != value for text, other in zip(told[1:], others, strict=True)):
+            break
+    return told
+
+
+def format_number(value: float, digits: int = 3) -> str:
+    """So many significant digits; what is before the point is always written out.
+
+    >>> format_number(3.14159), format_number(2000.4), format_number(-0.0), format_number(2000.4, digits=5)
+    ('3.14', '2,000', '0', '2,000.4')
     """
     if math.isinf(value):
         return "infinite" if value > 0 else "minus infinite"
     if abs(value) >= 999.5:
-        return f"{value:,.0f}" if abs(value) < 1e15 else f"{value:.3g}"
-    return f"{value + 0.0:.3g}"
+        places = max(0, digits - len(str(int(abs(value)))))
+        return f"{value:,.{places}f}" if abs(value) < 1e15 else f"{value:.{digits}g}"
+    return f"{value + 0.0:.{digits}g}"
 
 
-def _format_size(size: float) -> str:
+def _format_size(size: float, digits: int) -> str:
     for scale, name in _SIZES:
         if abs(size) >= scale:
-            return f"{format_number(size / scale)} {name}"
-    return f"{format_number(size)} B"
+            return f"{format_number(size / scale, digits)} {name}"
+    return f"{format_number(size, digits)} B"

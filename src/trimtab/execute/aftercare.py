@@ -10,7 +10,7 @@ from trimtab.domain.actions import ActionRecord
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.words import format_number
 from trimtab.execute.book import Book
-from trimtab.execute.executor import Evidence
+from trimtab.execute.observer import Evidence
 
 
 class Aftercare:

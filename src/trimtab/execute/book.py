@@ -118,7 +118,12 @@ class Book:
         self._wrote(await self.journal.note(kind, reason, at=now, actor=actor, data=data, action_id=action_id))
 
     def amend(self, record: ActionRecord, **changes: Any) -> ActionRecord:
-        """Note something in memory that need not survive a crash (a count of attempts, the latest verdict)."""
+        """Note something in memory that need not survive a crash (a count of attempts, what it waits for).
+
+        Nothing is noted where the action has moved on meanwhile; returns it as it stands.
+        """
+        if self.get(record.action_id).state is not record.state:
+            return self.get(record.action_id)
         amended = replace(record, **changes)
         self._records[record.action_id] = amended
         return amended
@@ -154,8 +159,11 @@ class Book:
 
     async def tell(self, event: str, title: str, body: str) -> None:
         """Let people know."""
-        if self._notifier is not None:
-            await self._notifier.notify(event, title, body)
+        try:
+            if self._notifier is not None:
+                await self._notifier.notify(event, title, body)
+        except Exception:  # a message that cannot be delivered changes nothing about what happened
+            self._log.exception("Notification failed", notify=event, title=title)
 
 
 def _not_after(record: ActionRecord, now: float) -> ActionRecord:

@@ -7,17 +7,21 @@ An effect that was under way when the agent ended has a gap in its measurements:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 from trimtab.domain.actions import ActionState as S
+from trimtab.domain.errors import Conflict
 from trimtab.execute.executor import Executor
+from trimtab.execute.kin import STANDING
 
 STOP_SECONDS = 4.0  # to take back what is under way at a clean stop; the rest is found at the next start
 
 
-async def recover(executor: Executor, now: float) -> int:
-    """Bring every action that an earlier run left unfinished onto its way to an end; returns how many there were."""
-    left = 0
+async def recover(executor: Executor, now: float, *, simulated: bool = False) -> None:
+    """Bring every action that an earlier run left unfinished onto its way to an end.
+
+    Raises `Conflict` where this run is to be a simulation and real effects are unfinished: simulated levers could not undo them.
+    """
+    _refuse_to_pretend(executor, simulated)
     for record in executor.book.records:
         if record.state in (S.PROPOSED, S.SCHEDULED):
             await executor.book.move(record, S.EXPIRED, "the agent ended before it started; proposed anew if still needed", now)
@@ -26,32 +30,50 @@ async def recover(executor: Executor, now: float) -> int:
             await executor.book.move(record, S.PROBING, reason, now, interrupted=True)
         elif record.state in (S.PROBING, S.ROLLING_BACK):
             executor.book.amend(record, since=now, interrupted=True)
-        else:
-            continue
-        left += 1
-    await _thaw_known(executor)
-    return left
+    await _freeze_again(executor)
+    await _recall_again(executor)
 
 
-async def _thaw_known(executor: Executor) -> None:
-    """Freeze again what a failed rollback froze, unless it was thawed since."""
-    settled: set[str] = set()
-    for row in await executor.book.journal.notes(["frozen", "unfrozen"], 1000):  # newest first
-        lever_id = str(row.data.get("lever"))
-        if lever_id not in settled and row.kind == "frozen":
-            executor.levers.freeze(lever_id, row.reason)
-        settled.add(lever_id)
+def _refuse_to_pretend(executor: Executor, simulated: bool) -> None:
+    real = [record.action_id for record in executor.book.under_way() if not record.simulated]
+    if simulated and real:
+        raise Conflict(
+            f"real changes are unfinished: {', '.join(real)}",
+            remedy="Run once with safety.simulation_mode: false, so that they are undone, and then simulate",
+        )
 
 
-async def wind_down(executor: Executor, sleep: Callable[[float], Awaitable[None]], now: Callable[[], float]) -> tuple[str, ...]:
-    """Take back whatever is under way; returns the ids of actions that could not be brought to an end in time."""
+async def _freeze_again(executor: Executor) -> None:
+    """Freeze what a failed rollback left behind and nobody has mended since."""
+    notes = await executor.book.journal.notes(["frozen"], 1000)
+    noted = [record for row in notes if (record := await executor.book.journal.get(row.action_id)) is not None]
+    for record in (*noted, *executor.book.records):
+        if record.state is S.ROLLBACK_FAILED:
+            executor.levers.freeze(record.action.lever_id, record.reason)
+
+
+async def _recall_again(executor: Executor) -> None:
+    """Take back what a person asked to be taken back just before the agent ended."""
+    standing = {record.action_id: record for record in executor.book.in_state(*STANDING, S.ROLLBACK_FAILED)}
+    for row in await executor.book.journal.notes(["recalled"], 1000):
+        record = standing.get(row.action_id)
+        if record is not None and row.at >= record.since:
+            executor.recall(row.action_id, row.reason, row.actor)
+
+
+async def wind_down(executor: Executor) -> tuple[str, ...]:
+    """Take back whatever is under way, within `STOP_SECONDS` of real time; returns the ids of actions left for the next start."""
     executor.paused = True
-    deadline = now() + STOP_SECONDS
-    while under_way := executor.book.under_way():
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + STOP_SECONDS
+    while (under_way := executor.book.under_way()) and clock() < deadline:
         for record in under_way:
             executor.recall(record.action_id, "the agent stops before the change was proven", "trimtab")
-        await asyncio.gather(*(executor.advance(record.action_id) for record in under_way))
-        if not executor.book.under_way() or now() >= deadline:
-            break
-        await sleep(0.2)
+        work = [asyncio.ensure_future(executor.advance(record.action_id)) for record in under_way]
+        _, late = await asyncio.wait(work, timeout=max(0.0, deadline - clock()))
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
+        if executor.book.under_way():
+            await asyncio.sleep(0.2)
     return tuple(record.action_id for record in executor.book.under_way())

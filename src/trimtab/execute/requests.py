@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trimtab.domain.actions import ActionRecord, OptimizationAction
+from trimtab.domain.actions import ActionRecord, OptimizationAction, unique
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.errors import Conflict, LeverError
 from trimtab.domain.goals import GoalState
 from trimtab.domain.levers import LeverValue
+from trimtab.domain.words import setting
 from trimtab.execute.executor import Executor
 
 
@@ -55,7 +56,9 @@ async def roll_back(executor: Executor, action_id: str, now: float, *, actor: st
     later = [r for r in executor.book.records if r.action.lever_id == record.action.lever_id and r.executed_at is not None]
     if later and later[-1].action_id != action_id and later[-1].state in (S.KEPT, S.KEPT_ON_PROBATION):
         raise Conflict(f"{later[-1].action_id} has moved {record.action.lever_id} since", remedy="take that one back first")
-    executor.recall(action_id, f"taken back by {actor}", actor)
+    reason = f"taken back by {actor}"
+    await executor.book.note("recalled", reason, now, actor=actor, action_id=action_id)  # a restart must not forget it
+    executor.recall(action_id, reason, actor)
     return record
 
 
@@ -77,32 +80,17 @@ def requested_action(
     judged_by = next((g for g in goals if g.element == spec.element), None) or next(iter(goals), None)
     if judged_by is None:
         raise Conflict("there is no goal to judge the change by", remedy="add one under goals: in the configuration")
-    action_type = f"{spec.name}_requested"
-    action_id, taken = f"{action_type}_{int(now)}", {record.action_id for record in executor.book.records}
-    while action_id in taken:
-        action_id += "x"
-    return OptimizationAction(
-        action_id=action_id,
-        action_type=action_type,
-        description=f"set {lever_id} from {state.value} to {value}: {reason}",
-        element=spec.element,
-        lever=spec.name,
-        from_value=state.value,
-        to_value=value,
-        metric_name=judged_by.goal.metric_name,
-        goal_id=judged_by.goal.goal_id,
+    action = OptimizationAction.on(
+        spec,
+        state.value,
+        value,
+        goal=judged_by,
+        action_type=f"{spec.name}_requested",
+        description=f"set {lever_id} from {setting(state.value)} to {setting(value)}: {reason}",
         trigger=reason,
-        trigger_metric_id=f"{judged_by.element}/{judged_by.goal.metric_name}",
-        expected_improvement=spec.expected_improvement,
-        success_probability=spec.success_probability,
-        risk_level=spec.risk_level,
-        priority=spec.priority,
-        reversibility=spec.reversibility,
-        settle_seconds=spec.settle_seconds,
-        created_at=now,
-        locks=spec.locks,
-        module=spec.module,
+        now=now,
     )
+    return unique([action], (record.action_id for record in executor.book.records))[0]
 
 
 def _awaiting(executor: Executor, action_id: str) -> ActionRecord:

@@ -7,17 +7,18 @@ to stay. It does no I/O; `executor` looks, asks, journals and then acts.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trimtab.domain.actions import ActionRecord
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.goals import GoalState, GuardState
 from trimtab.domain.levers import LeverSpec, LeverValue, Reversibility
 from trimtab.domain.verdicts import Verdict, VerdictStatus
+from trimtab.domain.words import format_number
 
-PROBE_SECONDS = 10.0  # how long to look for an effect in doubt before turning back
+PROBE_SECONDS = 12.0  # how long to look for an effect in doubt before turning back
 ROLLBACK_SECONDS = 15.0  # how long to try to restore before a person is paged; with probing, within 30 s of a restart
-IN_DOUBT_SECONDS = 6.0  # an unanswered request may still take effect this long after: one effect time-out and a second
+IN_DOUBT_SECONDS = 12.0  # an unanswered request may still take effect this long after: two effect time-outs and some
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +55,25 @@ class Seen:
     goals_missed: Mapping[str, str] | None = None  # goal id → sentence, of the goals that are missed now
     verdict: Verdict | None = None
     recall: str | None = None  # why it is to be taken back: a person, or the agent stops
-    quiet: bool = True  # nothing else is under way on the same locks, and nothing is paused
+    quiet: bool = True  # nothing else is under way on the same things
+    suspect: bool = True  # a guard that breaks now would be this change's doing
     successor: str | None = None  # a later change of the same lever, which was kept
+    disturbed: str | None = None  # another hand moved something that this trial depends on
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A state to enter, with why. `guard` names the guard that was breached; `interrupted` that no verdict is possible."""
+    """A state to enter, with why.
+
+    `guard` names the guard that was breached; `interrupted` says that no verdict is possible; `ends` is where a rollback ends.
+    """
 
     to: S
     reason: str
     guard: str | None = None
     interrupted: bool = False
     acknowledged: bool | None = None
+    ends: S = S.ROLLED_BACK
 
 
 def next_step(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
@@ -119,65 +126,76 @@ def _verifying(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | No
     ended = _called_off(record, seen, rules)
     if ended:
         return ended
+    if seen.disturbed:
+        return _turn_back(record, rules, seen.disturbed)
     verdict, over = seen.verdict, seen.now >= rules.deadline(record)
     if verdict is not None and verdict.status is VerdictStatus.WORSE:
-        return _turn_back(rules, verdict.reason)
+        return _turn_back(record, rules, verdict.reason)
     doubt = _untrusted(seen)
     if doubt:
-        return _turn_back(rules, f"{doubt}; no verdict by the deadline") if over else None
+        return _turn_back(record, rules, f"{doubt}; no verdict by the deadline") if over else None
     if verdict is not None and verdict.status is VerdictStatus.IMPROVED:
         return _credited(record, seen, rules, verdict)
     return _undecided(record, seen, rules, verdict, over)
 
 
-def _credited(record: ActionRecord, seen: Seen, rules: TrialRules, verdict: Verdict) -> Step:
+def _credited(record: ActionRecord, seen: Seen, rules: TrialRules, verdict: Verdict) -> Step | None:
     spoiled = _spoiled(record, seen)
     if spoiled:
-        return _turn_back(rules, f"{verdict.reason}; but {spoiled}")
-    if verdict.low is not None and verdict.low >= rules.min_effect:
+        return _turn_back(record, rules, f"{verdict.reason}; but {spoiled}")
+    if _worth_it(verdict, rules):
         return Step(S.KEPT, verdict.reason)
     return Step(S.KEPT_ON_PROBATION, f"{verdict.reason}; not yet proven to be worth {rules.min_effect:.0%}")
 
 
 def _undecided(record: ActionRecord, seen: Seen, rules: TrialRules, verdict: Verdict | None, over: bool) -> Step | None:
     why = verdict.reason if verdict is not None else "no verdict"
-    if verdict is not None and verdict.futile:
-        return _turn_back(rules, why)
     met = seen.goal is not None and bool(seen.goal.achieved)
+    if verdict is not None and verdict.futile:
+        return _turn_back(record, rules, why)
     if verdict is not None and verdict.undecidable and not met:
-        return _turn_back(rules, f"{why}, and the goal is still missed: to be tried again from a level that is known better")
+        again = "the goal is still missed: to be tried again from a level that is known better"
+        return _turn_back(record, rules, f"{why}, and {again}")
     if not over:
         return None
     spoiled = _spoiled(record, seen)
     if spoiled or not met:
-        return _turn_back(rules, f"{why}; {spoiled or 'the goal is still missed'} at the deadline")
+        return _turn_back(record, rules, f"{why}; {spoiled or 'the goal is still missed'} at the deadline")
     return Step(S.KEPT_ON_PROBATION, f"{why}; the goal is met, so the change stays without credit until a calm time")
 
 
 def _on_probation(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
+    verdict = seen.verdict or record.verdict
+    credited = verdict is not None and verdict.status is VerdictStatus.IMPROVED
     if seen.successor is not None:
-        return Step(S.KEPT, f"{seen.successor} went on from here and was kept; this step by itself earns no credit")
+        return Step(S.KEPT, f"{seen.successor} went on from here and was kept")
     ended = _called_off(record, seen, rules)
     if ended:
         return ended
-    verdict = seen.verdict or record.verdict
-    credited = verdict is not None and verdict.status is VerdictStatus.IMPROVED
-    if credited and verdict is not None and verdict.low is not None and verdict.low >= rules.min_effect:
+    if verdict is not None and verdict.status is VerdictStatus.WORSE:
+        return _turn_back(record, rules, verdict.reason)
+    if _untrusted(seen) or _spoiled(record, seen):
+        return None
+    if verdict is not None and credited and _worth_it(verdict, rules):
         return Step(S.KEPT, verdict.reason)
-    if seen.now < rules.watched_until(record) or not seen.quiet or _untrusted(seen) or not rules.rollback_on_failure:
+    if seen.now < rules.watched_until(record) or not seen.quiet or not rules.rollback_on_failure:
         return None
     if credited:
         return Step(S.KEPT, "credited, and its guards held through the probation")
     if seen.goal is not None and seen.goal.achieved and _calm(record, seen, rules, verdict):
-        return Step(S.ROLLING_BACK, "stepping back at a calm time: the change was never proven to help")
+        reason = "stepping back at a calm time: the change was never proven to help"
+        return Step(S.ROLLING_BACK, reason, ends=S.STEPPED_BACK)
     return None
+
+
+def _worth_it(verdict: Verdict, rules: TrialRules) -> bool:
+    return verdict.low is not None and verdict.low >= rules.min_effect
 
 
 def _calm(record: ActionRecord, seen: Seen, rules: TrialRules, verdict: Verdict | None) -> bool:
     """Whether stepping back would leave the goal met, by the best guess of the effect; tried anyway after ten watches."""
-    overdue = seen.now - (record.ended_at or record.since) >= 10.0 * (
-        rules.watched_until(record) - (record.ended_at or record.since)
-    )
+    ended = record.ended_at or record.since
+    overdue = seen.now - ended >= 10.0 * (rules.watched_until(record) - ended)
     if overdue or verdict is None or verdict.effect is None or seen.goal is None or seen.goal.current is None:
         return True
     goal, effect = seen.goal.goal, min(verdict.effect, 0.99)
@@ -194,7 +212,7 @@ def _kept(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
 def _called_off(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
     """What ends a trial before its time: a person, a foreign hand, a breached guard."""
     if seen.recall:
-        return Step(S.ROLLING_BACK, seen.recall, interrupted=record.verdict is None)
+        return Step(S.ROLLING_BACK, seen.recall, interrupted=True)
     if seen.value is not None and not holds_ours(record, seen):
         return Step(S.YIELDED, _foreign(record, seen))
     return _breach(record, seen, rules)
@@ -203,6 +221,8 @@ def _called_off(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | N
 def _breach(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
     """A guard that held before and is broken now, or that was broken and is clearly worse (by a fifth of its excess)."""
     standing = record.state in (S.KEPT, S.KEPT_ON_PROBATION)  # all guards held when it was kept
+    if standing and not seen.suspect:
+        return None
     before = {} if standing else dict(record.guards_broken_before)
     for state in seen.guards:
         if not state.breached or state.value is None:
@@ -210,14 +230,17 @@ def _breach(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
         known = state.guard.guard_id in before
         if known and state.guard.excess(state.value) <= 1.2 * state.guard.excess(before[state.guard.guard_id]):
             continue
-        step = _turn_back(rules, f"guard {state.guard.metric_name} breached: {state.value:.4g}")
-        return Step(step.to, step.reason, guard=state.guard.guard_id)
+        reason = f"guard {state.guard.metric_name} breached: {format_number(state.value)} against {state.guard.limits}"
+        step = _turn_back(record, rules, reason)
+        return step if step is None else replace(step, guard=state.guard.guard_id)
     return None
 
 
-def _turn_back(rules: TrialRules, reason: str) -> Step:
+def _turn_back(record: ActionRecord, rules: TrialRules, reason: str) -> Step | None:
     if rules.rollback_on_failure:
         return Step(S.ROLLING_BACK, reason)
+    if record.state in (S.KEPT, S.KEPT_ON_PROBATION):
+        return None  # it stands already, and the symptom is shown; with automatic rollback off a person decides
     return Step(S.KEPT_ON_PROBATION, f"{reason}; automatic rollback is switched off, a person decides")
 
 
@@ -231,6 +254,9 @@ def _spoiled(record: ActionRecord, seen: Seen) -> str | None:
 
 
 def _untrusted(seen: Seen) -> str | None:
+    """What nothing may be credited on: a lever, a goal or a guard that cannot be read."""
+    if seen.value is None:
+        return seen.unreadable or "the lever was not read"
     if seen.goal is None or not seen.goal.trust.ok:
         return seen.goal.trust.reason if seen.goal is not None else "the goal's metric is not there"
     return next((state.trust.reason for state in seen.guards if not state.trust.ok), None)
@@ -243,7 +269,7 @@ def holds_ours(record: ActionRecord, seen: Seen) -> bool:
 
 def _foreign(record: ActionRecord, seen: Seen) -> str:
     read = f"{record.action.lever_id} reads {seen.value!r}"
-    return f"{read}, which is neither what we set nor what we found: another hand has it, we let go"
+    return f"{read}, which is not what we set: another hand has it, or the target changed what it was asked; we let go"
 
 
 def after_rollback(record: ActionRecord, seen: Seen) -> Step | None:
@@ -253,10 +279,8 @@ def after_rollback(record: ActionRecord, seen: Seen) -> Step | None:
     if seen.value is not None and seen.spec.same(seen.value, record.snapshot):
         if not record.acknowledged and seen.now < (record.executed_at or record.since) + IN_DOUBT_SECONDS:
             return None  # what was asked may still take effect: then it has to be taken back
-        to = S.STEPPED_BACK if record.rollback_reason and record.rollback_reason.startswith("stepping back") else S.ROLLED_BACK
-        return Step(
-            to, f"{record.rollback_reason or record.reason}; {record.action.lever_id} is back at {seen.value!r}, read back"
-        )
+        done = f"{record.action.lever_id} is back at {seen.value!r}, read back"
+        return Step(record.undo_ends, f"{record.rollback_reason or record.reason}; {done}")
     if seen.value is not None and not holds_ours(record, seen):
         return Step(S.YIELDED, _foreign(record, seen))
     if seen.now - record.since > ROLLBACK_SECONDS:

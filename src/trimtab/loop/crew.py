@@ -12,6 +12,8 @@ from typing import Any
 
 import structlog
 
+DISMISS_SECONDS = 1.0  # for work that swallows its cancellation
+
 
 class Crew:
     """The work under way, by key."""
@@ -42,11 +44,12 @@ class Crew:
             await asyncio.sleep(0)  # let the callbacks of what has ended run
 
     async def dismiss(self) -> None:
-        """Cancel whatever is still going on, and wait until it has stopped."""
+        """Cancel whatever is still going on, and wait until it has stopped, or for a second where it will not."""
         tasks = tuple(self._tasks.values())
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            await asyncio.wait(tasks, timeout=DISMISS_SECONDS)
 
     def _done(self, key: str, task: asyncio.Task[Any]) -> None:
         self._tasks.pop(key, None)

@@ -30,12 +30,17 @@ class Desk:
         self.parts = parts
         self.clock, self.monitor, self.executor, self.evidence = parts.clock, parts.monitor, parts.executor, parts.evidence
         self.book, self.levers, self.journal = parts.executor.book, parts.executor.levers, parts.executor.book.journal
-        self.trouble: str | None = None  # why nothing may be decided now: a store is lost
+        self._troubles: dict[str, str] = {}  # what does not work → why nothing may be decided until it does
         self._running = self._stopping = False
 
     def get_status(self) -> dict[str, Any]:
         """How the agent and its goals stand, in the fields of `GET /agent/status`."""
         return status_of(self)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing may be decided or started at all, None where nothing stands in the way."""
+        return next(iter(self._troubles.values()), None)
 
     @property
     def state(self) -> str:
@@ -58,7 +63,7 @@ class Desk:
     def holds(self) -> tuple[str, ...]:
         """Why nothing is decided about what: one sentence each."""
         levers = (state.trust.reason for state in self.levers.states.values() if not state.trust.ok and state.read_at)
-        return (*((self.trouble,) if self.trouble else ()), *self.evidence.analysis.holds, *levers)
+        return (*self._troubles.values(), *self.evidence.analysis.holds, *levers)
 
     @property
     def ready(self) -> tuple[bool, str]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trimtab.domain.actions import ActionRecord
 from trimtab.domain.goals import Analysis, GoalState, GuardState
+from trimtab.domain.metrics import Health, Trust
+from trimtab.domain.situation import LeverState
 from trimtab.domain.words import format_number
-from trimtab.execute.disturbance import disturbances
+from trimtab.execute.kin import disturbances
 from trimtab.monitor import Monitor
 from trimtab.stats import steady_tail
 
@@ -54,11 +57,19 @@ class LastAnalysis:
         if state is None:
             return np.empty(0), np.empty(0)
         goal = state.goal
-        element = goal.element or state.element or None
-        found = self._monitor.aggregate(goal.metric_name, element, goal.where, goal.aggregate, self.now, EVERYTHING)
+        found = self._monitor.aggregate(goal.metric_name, goal.element, goal.where, goal.aggregate, self.now, EVERYTHING)
         return found.t, found.v
 
-    def baseline_counts(self, records: Sequence[ActionRecord]) -> Mapping[str, int]:
+    def distrust(self, reason: str) -> None:
+        """Trust nothing of the last analysis any more, since the next one failed: no decision may rest on what is old."""
+        lost = Trust(Health.STALE, reason)
+        goals = tuple(replace(state, achieved=None, trust=lost) for state in self.analysis.goals)
+        guards = tuple(replace(state, breached=None, trust=lost) for state in self.analysis.guards)
+        self.analysis = replace(self.analysis, goals=goals, guards=guards, symptoms=())
+
+    def baseline_counts(
+        self, records: Sequence[ActionRecord], levers: Mapping[str, LeverState] | None = None
+    ) -> Mapping[str, int]:
         """Goal id → how many of the newest samples show the level that it is at now.
 
         None from before our last change, or its undoing, has settled; and none from another level: a metric that is still on its
@@ -67,11 +78,21 @@ class LastAnalysis:
         counts = {}
         for state in self.analysis.goals:
             t, y = self.samples(state.goal.goal_id)
-            spans = disturbances(records, frozenset({state.element}))
-            rested = t >= max((end for _, end in spans), default=0.0)
+            rested = t >= self._at_rest_since(state.element, records, levers or {})
             waited = int(np.count_nonzero(rested & (t >= self._missed_since(state.goal.goal_id))))
             counts[state.goal.goal_id] = min(int(rested.sum()), steady_tail(y) if waited < PATIENCE_SAMPLES else y.size)
         return counts
+
+    @staticmethod
+    def _at_rest_since(element: str, records: Sequence[ActionRecord], levers: Mapping[str, LeverState]) -> float:
+        """Since when neither we nor another hand moved a lever of `element`, and what was moved has settled."""
+        ours = (end for _, end in disturbances(record for record in records if element in record.action.locks))
+        theirs = (
+            state.moved_by_others_at + state.spec.settle_seconds
+            for state in levers.values()
+            if state.moved_by_others_at is not None and element in state.spec.locks
+        )
+        return max((*ours, *theirs), default=0.0)
 
     def _missed_since(self, goal_id: str) -> float:
         return next((symptom.since for symptom in self.analysis.symptoms if symptom.goal_id == goal_id), np.inf)

@@ -1,8 +1,8 @@
 """Hold back, right now, what is right in principle. Called by the planner for every proposal that was decided to act or to ask.
 
-Each check answers with a `Hindrance` (a sentence, and the seconds left where they are known) or with None. The first that holds
-is reported: from a lost store and what a person did, over what cannot be trusted, to what merely has to wait its turn. Fails
-closed: a lever or a goal that is not in the situation stops the action.
+Each check answers with a sentence (with the seconds left, where they are known) or with None. The first that holds is reported:
+from a lost store and what a person did, over what cannot be trusted, to what merely has to wait its turn. What is held back is
+planned anew at the next turn and is no decision to journal. Fails closed: an unknown lever or goal stops the action.
 """
 
 from __future__ import annotations
@@ -13,18 +13,10 @@ from dataclasses import dataclass
 from trimtab.domain.actions import ActionState, Choice, Decision, OptimizationAction
 from trimtab.domain.goals import GoalState
 from trimtab.domain.situation import LeverState, Situation
+from trimtab.domain.words import setting
 from trimtab.plan.history import History, backoff, moved_at, refused_by_a_person, remaining
 from trimtab.plan.settings import BASELINE_SAMPLES, REJECTED_FOR, PlanSettings
-from trimtab.plan.words import seconds, setting
-
-
-@dataclass(frozen=True, slots=True)
-class Hindrance:
-    """Why an action does not happen now, and for how long where that is known."""
-
-    reason: str
-    seconds_left: float | None = None
-    choice: Choice = Choice.WAIT
+from trimtab.plan.words import seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,125 +41,114 @@ class Candidate:
         return self.decision.choice is Choice.ACT
 
 
-def hindrance(candidate: Candidate) -> Hindrance | None:
+def hindrance(candidate: Candidate) -> str | None:
     """The first thing that stands in the way of `candidate`; None where nothing does."""
     return next((found for check in _CHECKS if (found := check(candidate)) is not None), None)
 
 
-def lever_hindrance(lever_id: str, situation: Situation, history: History, settings: PlanSettings) -> Hindrance | None:
+def lever_hindrance(lever_id: str, situation: Situation, history: History, settings: PlanSettings) -> str | None:
     """What stands in the way of moving a lever at all, whichever way: frozen, unreadable, a foreign hand, its cool-down."""
     state = situation.levers.get(lever_id)
     if state is None:
-        return Hindrance(f"{lever_id} is not known")
+        return f"{lever_id} is not known"
     if state.frozen is not None:
-        return Hindrance(f"{lever_id} is frozen: {state.frozen}")
+        return f"{lever_id} is frozen: {state.frozen}"
     if state.value is None or not state.trust.ok:
-        return Hindrance(f"{lever_id} cannot be trusted: {state.trust.reason or state.trust.health.value}")
+        return f"{lever_id} cannot be trusted: {state.trust.reason or state.trust.health.value}"
     if left := remaining(state.moved_by_others_at, settings.cooldown_seconds, situation.now):
-        return Hindrance(f"somebody else moved {lever_id}: cool-down, {seconds(left)} left", left)
+        return f"somebody else moved {lever_id}: cool-down, {seconds(left)} left"
     if left := remaining(history.last_moved(lever_id), settings.cooldown_seconds, situation.now):
-        return Hindrance(f"cool-down of {lever_id}, {seconds(left)} left", left)
+        return f"cool-down of {lever_id}, {seconds(left)} left"
     return None
 
 
-def held(action: OptimizationAction) -> frozenset[str]:
-    """The names that an action holds while it runs: its locks, its element and its lever."""
-    return action.locks | {action.element, action.lever_id}
-
-
-def _in_trouble(c: Candidate) -> Hindrance | None:
+def _in_trouble(c: Candidate) -> str | None:
     """With a store lost, nothing that is started could be proven or undone."""
-    return Hindrance(c.situation.trouble) if c.situation.trouble is not None else None
+    return c.situation.trouble
 
 
-def _paused(c: Candidate) -> Hindrance | None:
-    return Hindrance("paused: nothing new starts until a person resumes") if c.situation.paused else None
+def _paused(c: Candidate) -> str | None:
+    return "paused: nothing new starts until a person resumes" if c.situation.paused else None
 
 
-def _already_asked(c: Candidate) -> Hindrance | None:
-    asked = any(r.state is ActionState.AWAITING_APPROVAL for r in c.history.of_lever(c.action.lever_id))
-    reason = f"{c.action.lever_id} already awaits a person's approval"
-    return Hindrance(reason, choice=Choice.IGNORE) if asked else None
+def _already_asked(c: Candidate) -> str | None:
+    asked = next((r for r in c.history.of_lever(c.action.lever_id) if r.state is ActionState.AWAITING_APPROVAL), None)
+    return f"{asked.action.move} already awaits a person's approval ({asked.action_id})" if asked is not None else None
 
 
-def _outdated(c: Candidate) -> Hindrance | None:
+def _outdated(c: Candidate) -> str | None:
     """A plan that does not start from what the lever holds, or leads outside of what was declared, is void."""
     if c.lever is None or c.lever.value is None:
         return None  # reported, better, by the next check
     spec, action = c.lever.spec, c.action
     if not spec.same(c.lever.value, action.from_value):
         reads = f"{action.lever_id} reads {setting(c.lever.value)}, not {setting(action.from_value)}"
-        return Hindrance(f"planned from a value that has changed: {reads}", choice=Choice.IGNORE)
+        return f"planned from a value that has changed: {reads}"
     if not spec.allows(action.to_value) or spec.same(action.from_value, action.to_value):
-        return Hindrance(f"{setting(action.to_value)} is no new value that {action.lever_id} may take", choice=Choice.IGNORE)
+        return f"{setting(action.to_value)} is no new value that {action.lever_id} may take"
     return None
 
 
-def _lever(c: Candidate) -> Hindrance | None:
+def _lever(c: Candidate) -> str | None:
     return lever_hindrance(c.action.lever_id, c.situation, c.history, c.settings)
 
 
-def _data(c: Candidate) -> Hindrance | None:
+def _data(c: Candidate) -> str | None:
     """Every number that the trial would be judged by must be trusted before it starts."""
     goal = goal_of(c.action, c.situation)
     if goal is None:
-        return Hindrance(f"HOLD: the goal {c.action.goal_id} is not being analysed")
+        return f"HOLD: the goal {c.action.goal_id} is not being analysed"
     if not goal.trust.ok or goal.achieved is None or goal.current is None:
-        return Hindrance(f"HOLD: {goal.goal.metric_name} {goal.trust.reason or goal.trust.health.value}")
-    for guard in c.situation.analysis.guards:
-        if guard.element in (c.action.element, "") and (not guard.trust.ok or guard.breached is None):
-            return Hindrance(f"HOLD: guard {guard.guard.metric_name} {guard.trust.reason or guard.trust.health.value}")
+        return f"HOLD: {goal.goal.metric_name} {goal.trust.reason or goal.trust.health.value}"
+    for guard in c.situation.analysis.guards_of(c.action.locks):
+        if not guard.trust.ok or guard.breached is None:
+            return f"HOLD: guard {guard.guard.metric_name} {guard.trust.reason or guard.trust.health.value}"
     return None
 
 
-def _unconfirmed(c: Candidate) -> Hindrance | None:
+def _unconfirmed(c: Candidate) -> str | None:
     symptoms = [s for s in c.situation.analysis.symptoms if s.goal_id == c.action.goal_id]
     unsure = bool(symptoms) and not any(s.confirmed for s in symptoms)
-    return Hindrance(f"looking again: {symptoms[0].evidence}") if unsure else None
+    return f"looking again: {symptoms[0].evidence}" if unsure else None
 
 
-def _baseline(c: Candidate) -> Hindrance | None:
+def _baseline(c: Candidate) -> str | None:
     count = (c.situation.samples or {}).get(c.action.goal_id, BASELINE_SAMPLES)
-    return (
-        Hindrance(f"the present level is not known yet: {count} of {BASELINE_SAMPLES} samples")
-        if count < BASELINE_SAMPLES
-        else None
-    )
+    return f"the present level is not known yet: {count} of {BASELINE_SAMPLES} samples" if count < BASELINE_SAMPLES else None
 
 
-def _stretched_cooldown(c: Candidate) -> Hindrance | None:
+def _stretched_cooldown(c: Candidate) -> str | None:
     at, failures = c.history.last_failure(c.action)
     left = remaining(at, c.settings.cooldown_seconds * backoff(failures), c.situation.now)
-    reason = f"cool-down of {c.action.lever_id} after {failures} failures in a row, {seconds(left)} left"
-    return Hindrance(reason, left) if left else None
+    return f"cool-down of {c.action.lever_id} after {failures} failures in a row, {seconds(left)} left" if left else None
 
 
-def _refused(c: Candidate) -> Hindrance | None:
+def _refused(c: Candidate) -> str | None:
     """A person's no stands for a while; a question that nobody answered is not put again before one cool-down."""
     for record in c.history.of_lever(c.action.lever_id):
-        if record.action.action_type != c.action.action_type:
+        if record.action.way != c.action.way:
             continue
         if refused_by_a_person(record) and (left := remaining(record.since, REJECTED_FOR, c.situation.now)):
-            return Hindrance(f"a person declined {record.action_id}: not before {seconds(left)} from now", left)
+            return f"a person declined {record.action_id}: not before {seconds(left)} from now"
         unanswered = record.state is ActionState.EXPIRED and record.expires_at is not None and record.approved_by is None
         if unanswered and (left := remaining(record.since, c.settings.cooldown_seconds, c.situation.now)):
-            return Hindrance(f"nobody answered {record.action_id}: asked again in {seconds(left)}", left)
+            return f"nobody answered {record.action_id}: asked again in {seconds(left)}"
     return None
 
 
-def _locks(c: Candidate) -> Hindrance | None:
-    mine = held(c.action)
+def _locks(c: Candidate) -> str | None:
+    mine = c.action.locks
     for record in c.history.active:
-        if shared := mine & held(record.action):
-            return Hindrance(f"{record.action_id} holds {', '.join(sorted(shared))} ({record.state.value})")
+        if shared := mine & record.action.locks:
+            return f"{record.action_id} holds {', '.join(sorted(shared))} ({record.state.value})"
     for action, decision in c.accepted:
-        names = held(action) if decision.choice is Choice.ACT else frozenset({action.lever_id})  # asking holds no lock
-        if shared := mine & names:
-            return Hindrance(f"{action.action_id} comes first and holds {', '.join(sorted(shared))}")
+        shared = mine & action.locks if decision.choice is Choice.ACT else frozenset()  # asking holds no lock
+        if shared or action.lever_id == c.action.lever_id:
+            return f"{action.action_id} comes first and holds {', '.join(sorted(shared)) or action.lever_id}"
     return None
 
 
-def _exploring(c: Candidate) -> Hindrance | None:
+def _exploring(c: Candidate) -> str | None:
     """One unproven trial per element per cool-down: two at once could not be told apart, and each may do harm."""
     if not (c.acts and c.decision.exploratory):
         return None
@@ -177,14 +158,14 @@ def _exploring(c: Candidate) -> Hindrance | None:
         if explored and not nothing_happened:
             left = remaining(moved_at(record), c.settings.cooldown_seconds, c.situation.now)
             if left:
-                return Hindrance(f"one unproven trial at a time on {c.action.element}: cool-down, {seconds(left)} left", left)
+                return f"one unproven trial at a time on {c.action.element}: cool-down, {seconds(left)} left"
     return None
 
 
-def _crowded(c: Candidate) -> Hindrance | None:
+def _crowded(c: Candidate) -> str | None:
     running = len(c.history.active) + sum(decision.choice is Choice.ACT for _, decision in c.accepted)
     most = c.settings.max_concurrent_actions
-    return Hindrance(f"{running} actions are under way, at most {most} at once") if c.acts and running >= most else None
+    return f"{running} actions are under way, at most {most} at once" if c.acts and running >= most else None
 
 
 def goal_of(action: OptimizationAction, situation: Situation) -> GoalState | None:
@@ -193,7 +174,7 @@ def goal_of(action: OptimizationAction, situation: Situation) -> GoalState | Non
     return next((g for g in found if g.element == action.element), found[0] if found else None)
 
 
-_CHECKS: tuple[Callable[[Candidate], Hindrance | None], ...] = (
+_CHECKS: tuple[Callable[[Candidate], str | None], ...] = (
     _in_trouble,
     _paused,
     _already_asked,

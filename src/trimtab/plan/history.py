@@ -114,21 +114,9 @@ def refused_by_a_person(record: ActionRecord) -> bool:
     return record.state is ActionState.REJECTED or taken_back
 
 
-def way(action: OptimizationAction) -> int:
-    """+1 where the action raises its lever, -1 where it lowers it, 0 where the lever has no scale."""
-    start, end = action.from_value, action.to_value
-    if action.action_type == f"{action.lever}_set" or isinstance(start, str) or isinstance(end, str) or start == end:
-        return 0
-    return 1 if end > start else -1
-
-
 def same_move(a: OptimizationAction, b: OptimizationAction) -> bool:
     """Whether two actions move one lever the same way: in one direction, or to one setting where there is no scale."""
-    return (
-        a.lever_id == b.lever_id
-        and a.action_type == b.action_type
-        and (a.action_type != f"{a.lever}_set" or a.to_value == b.to_value)
-    )
+    return a.lever_id == b.lever_id and a.way == b.way and (a.way != 0 or a.to_value == b.to_value)
 
 
 def remaining(since: float | None, length: float, now: float) -> float:

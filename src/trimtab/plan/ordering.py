@@ -6,7 +6,7 @@ from trimtab.domain.actions import Decision, OptimizationAction
 from trimtab.domain.beliefs import BeliefView
 from trimtab.domain.situation import Situation
 from trimtab.domain.verdicts import VerdictStatus
-from trimtab.plan.history import History, improved, promising, way
+from trimtab.plan.history import History, improved, promising
 
 Decided = tuple[OptimizationAction, Decision]
 Rank = tuple[int, bool, float, float, float, int, bool, str, str]
@@ -39,7 +39,7 @@ def _rank(action: OptimizationAction, situation: Situation, history: History, be
 
 def _promising(action: OptimizationAction, history: History) -> bool:
     """Whether the lever's last trial this way seemed to help and could only not be proven."""
-    last = next((r for r in history.trials(action.lever_id, action.goal_id) if way(r.action) == way(action)), None)
+    last = next((r for r in history.trials(action.lever_id, action.goal_id) if r.action.way == action.way), None)
     return last is not None and promising(last)
 
 
@@ -52,7 +52,7 @@ def _disappointments(action: OptimizationAction, history: History) -> int:
     count = 0
     for record in history.trials(action.lever_id, action.goal_id):
         worse = record.verdict is not None and record.verdict.status is VerdictStatus.WORSE
-        if worse and way(record.action) * way(action) < 0:
+        if worse and record.action.way * action.way < 0:
             count -= 1
         elif not improved(record):
             count += 1

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import isfinite
 
-from trimtab.domain.actions import Choice, Decision, OptimizationAction, Plan
+from trimtab.domain.actions import Choice, Decision, OptimizationAction, Plan, unique
 from trimtab.domain.beliefs import BeliefView
 from trimtab.domain.ports import Optimizer
 from trimtab.domain.situation import Situation
@@ -17,7 +17,6 @@ from trimtab.plan.decide import decide
 from trimtab.plan.guards import Candidate, hindrance
 from trimtab.plan.history import History
 from trimtab.plan.ordering import Decided, in_order
-from trimtab.plan.search import unique
 from trimtab.plan.sentence import sentence
 from trimtab.plan.settings import PlanSettings
 
@@ -46,7 +45,7 @@ def _propose(situation: Situation, optimizers: Sequence[Optimizer]) -> tuple[lis
             proposals.extend(optimizer.propose(situation))
         except Exception as error:  # it may be somebody else's code
             faults.append(f"{type(optimizer).__name__} could not propose anything: {type(error).__name__}: {error}")
-    return unique(proposals, {record.action_id for record in situation.records}), faults
+    return unique(proposals, (record.action_id for record in situation.records)), faults
 
 
 def _decide(action: OptimizationAction, situation: Situation, beliefs: BeliefView, settings: PlanSettings) -> Decision:
@@ -76,10 +75,10 @@ def _accept(ordered: list[Decided], situation: Situation, history: History, sett
     accepted: list[Decided] = []
     for action, decision in ordered:
         if decision.choice in (Choice.ACT, Choice.ASK):
-            found = hindrance(Candidate(action, decision, situation, history, settings, accepted))
-            if found is None:
+            reason = hindrance(Candidate(action, decision, situation, history, settings, accepted))
+            if reason is None:
                 accepted.append((action, decision))
             else:
-                decision = replace(decision, choice=found.choice, reason=found.reason, exploratory=False)
+                decision = replace(decision, choice=Choice.WAIT, reason=reason, exploratory=False)
         result.append((action, decision))
     return result

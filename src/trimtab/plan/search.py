@@ -8,17 +8,16 @@ just failed is left to the cool-downs of `plan.guards`, so that it is seen with 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from trimtab.domain.actions import ActionRecord, ActionState, OptimizationAction
 from trimtab.domain.goals import GoalState, GuardState, Symptom
-from trimtab.domain.levers import LeverKind, LeverSpec, LeverValue, Mode
-from trimtab.domain.metrics import Series
-from trimtab.plan.history import History, harmed, improved, promising, way
+from trimtab.domain.levers import LeverKind, LeverSpec, LeverValue, Mode, way
+from trimtab.domain.words import of_metric, setting
+from trimtab.plan.history import History, harmed, improved, promising
 from trimtab.plan.steps import reach, step_from, step_size
-from trimtab.plan.words import quantity, setting
 
 if TYPE_CHECKING:
     from trimtab.domain.situation import LeverState, Situation
@@ -58,20 +57,7 @@ class LeverSearch:
             value = next(_next_values(case), None)
             if value is not None:
                 proposals.append(_action(case, value, situation.now))
-        return unique(proposals, {record.action_id for record in situation.records})
-
-
-def unique(actions: Iterable[OptimizationAction], taken: set[str]) -> list[OptimizationAction]:
-    """The actions with ids that neither each other nor `taken` has."""
-    seen, result = set(taken), []
-    for action in actions:
-        action_id, count = action.action_id, 1
-        while action_id in seen:
-            count += 1
-            action_id = f"{action.action_id}_{count}"
-        seen.add(action_id)
-        result.append(action if action_id == action.action_id else replace(action, action_id=action_id))
-    return result
+        return proposals
 
 
 def _cases(situation: Situation, history: History) -> Iterator[Case]:
@@ -91,7 +77,7 @@ def _cases(situation: Situation, history: History) -> Iterator[Case]:
                     symptom,
                     tuple(history.trials(lever_id, goal.goal.goal_id)),
                     tuple(history.unsafe(lever_id)),
-                    any(_near(guard) for guard in situation.analysis.guards if guard.element in (state.spec.element, "")),
+                    any(_near(guard) for guard in situation.analysis.guards_of(state.spec.locks)),
                 )
 
 
@@ -131,7 +117,7 @@ def _next_values(case: Case) -> Iterator[LeverValue]:
 def _along_the_scale(case: Case, current: float) -> Iterator[LeverValue]:
     far = case.goal.miss >= FAR
     for direction in _ways(case):
-        last = next((r for r in case.trials if way(r.action) == direction), None)
+        last = next((r for r in case.trials if r.action.way == direction), None)
         size = step_size(case.spec, far=far, guard_near=case.guard_near, last_move=_move_to_double(last, far=far))
         if last is not None and not case.guard_near:
             size = max(size, _extrapolated(last, case))
@@ -142,7 +128,7 @@ def _along_the_scale(case: Case, current: float) -> Iterator[LeverValue]:
 
 def _nearest_harm(case: Case, direction: int) -> float | None:
     """The first value on the way that did harm; it and all beyond it are out of reach."""
-    ends = [r.action.to_value for r in case.unsafe if way(r.action) == direction]
+    ends = [r.action.to_value for r in case.unsafe if r.action.way == direction]
     values = [float(end) for end in ends if not isinstance(end, str)]
     return min(values, key=lambda value: direction * value, default=None)
 
@@ -165,13 +151,13 @@ def _ways(case: Case) -> list[int]:
     """Which ways to try, the preferred first: only the declared one, only what helped, else what is untried, what failed."""
     if case.known_way:
         return [case.known_way]
-    helped = next((way(r.action) for r in case.trials if improved(r)), 0)
-    overshot = next((harmed(r) for r in case.trials if way(r.action) == helped), False)
+    helped = next((r.action.way for r in case.trials if improved(r)), 0)
+    overshot = next((harmed(r) for r in case.trials if r.action.way == helped), False)
     if helped and not overshot:
         return [helped]
 
     def preference(direction: int) -> tuple[int, float]:
-        last = next((r for r in case.trials if way(r.action) == direction), None)
+        last = next((r for r in case.trials if r.action.way == direction), None)
         if last is None:
             return (1, 0.0)
         return (0, 0.0) if improved(last) or promising(last) else (2, last.since)  # of two failures the older is tried first
@@ -222,36 +208,22 @@ def _way_that_helped(case: Case, options: Sequence[LeverValue]) -> int:
 
 def _action(case: Case, value: LeverValue, now: float) -> OptimizationAction:
     """The complete proposal to set the case's lever to `value`."""
-    spec, metric = case.spec, case.goal.goal.metric_name
+    spec, goal = case.spec, case.goal.goal
     verb, suffix = _verb(case.value, value)
-    target, current = quantity(metric, case.goal.goal.target_value), quantity(metric, case.goal.current or 0.0)
-    course = f"{metric} {current} {'down' if case.goal.goal.direction.sign < 0 else 'up'} to {target}"
-    action_type = f"{spec.name}_{suffix}"
-    return OptimizationAction(
-        action_id=f"{action_type}_{int(now)}",
-        action_type=action_type,
-        description=f"{verb} {spec.lever_id} from {setting(case.value)} to {setting(value)} to bring {course}",
-        element=spec.element,
-        lever=spec.name,
-        from_value=case.value,
-        to_value=value,
-        metric_name=metric,
-        goal_id=case.goal.goal.goal_id,
+    course = "down" if goal.direction.sign < 0 else "up"
+    name, current, target = goal.metric_name, case.goal.current, goal.target_value
+    aim = f"bring {name} {of_metric(name, current)} {course} to {of_metric(name, target)}"
+    return OptimizationAction.on(
+        spec,
+        case.value,
+        value,
+        goal=case.goal,
+        action_type=f"{spec.name}_{suffix}",
+        description=f"{verb} {spec.lever_id} from {setting(case.value)} to {setting(value)} to {aim}",
         trigger=case.symptom.evidence,
-        trigger_metric_id=Series.named(metric, case.goal.element, dict(case.goal.goal.where)).metric_id,
-        expected_improvement=spec.expected_improvement,
-        success_probability=spec.success_probability,
-        risk_level=spec.risk_level,
-        priority=spec.priority,
-        reversibility=spec.reversibility,
-        settle_seconds=spec.settle_seconds,
-        created_at=now,
-        locks=spec.locks | {spec.element},
-        module=spec.module,
+        now=now,
     )
 
 
 def _verb(start: LeverValue, end: LeverValue) -> tuple[str, str]:
-    if isinstance(start, bool | str) or isinstance(end, bool | str):
-        return "set", "set"
-    return ("raise", "increase") if end > start else ("lower", "decrease")
+    return {0: ("set", "set"), 1: ("raise", "increase"), -1: ("lower", "decrease")}[way(start, end)]

@@ -73,5 +73,5 @@ def _nothing_left(goal: GoalState, situation: Situation, history: History, setti
         return f"and {goal.element or 'its element'} has no lever to try"
     if not any(s.goal_id == goal.goal.goal_id for s in situation.analysis.symptoms):
         return "not yet for long enough to be a symptom"
-    hindered = [found.reason for i in tuned if (found := lever_hindrance(i, situation, history, settings)) is not None]
+    hindered = [found for i in tuned if (found := lever_hindrance(i, situation, history, settings)) is not None]
     return joined(hindered, 2) if hindered else f"and nothing is left to try on {joined(tuned)}"

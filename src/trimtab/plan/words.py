@@ -1,43 +1,9 @@
-"""Numbers and settings in words: the same ones in every sentence that planning writes."""
+"""Waits, goals and lists in words: the same ones in every sentence that planning writes."""
 
 from __future__ import annotations
 
 from trimtab.domain.goals import GoalState
-from trimtab.domain.levers import LeverValue
-from trimtab.domain.metrics import Unit, infer_unit
-
-_SYMBOLS = {
-    Unit.SECONDS: " s",
-    Unit.MILLISECONDS: " ms",
-    Unit.PERCENT: " %",
-    Unit.BYTES: " B",
-    Unit.MEGABYTES: " MB",
-    Unit.PER_SECOND: "/s",
-}
-
-
-def quantity(metric_name: str, value: float) -> str:
-    """A value of a metric with the unit that its name carries.
-
-    >>> quantity("checkout_p95_seconds", 0.6123), quantity("queue_length", 12.0)
-    ('0.612 s', '12')
-    """
-    return f"{value:.3g}{_SYMBOLS.get(infer_unit(metric_name), '')}" if abs(value) < 1000 else _large(metric_name, value)
-
-
-def _large(metric_name: str, value: float) -> str:
-    return f"{value:.0f}{_SYMBOLS.get(infer_unit(metric_name), '')}"
-
-
-def setting(value: LeverValue) -> str:
-    """A lever's value as a person writes it.
-
-    >>> setting(True), setting(0.25), setting("lru")
-    ('on', '0.25', 'lru')
-    """
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+from trimtab.domain.words import of_metric
 
 
 def seconds(value: float) -> str:
@@ -60,10 +26,10 @@ def where_it_stands(state: GoalState) -> str:
     >>> where_it_stands(GoalState(goal, "shop", 0.12, 0.12, True, 1.0, 0.0, Trust(Health.OK)))
     'p95_seconds 0.12 s meets its goal of 0.2 s'
     """
-    name, target = state.goal.metric_name, quantity(state.goal.metric_name, state.goal.target_value)
+    name, target = state.goal.metric_name, of_metric(state.goal.metric_name, state.goal.target_value)
     if state.current is None or state.achieved is None:
         return f"{name} is not known well enough to compare with its goal of {target}"
-    return f"{name} {quantity(name, state.current)} {'meets' if state.achieved else 'misses'} its goal of {target}"
+    return f"{name} {of_metric(name, state.current)} {'meets' if state.achieved else 'misses'} its goal of {target}"
 
 
 def joined(parts: list[str], limit: int = 3) -> str:

@@ -23,13 +23,15 @@ class SimulatedLever:
         self._read, self._close = inner.read, inner.close
 
     async def read(self) -> LeverValue:
-        """The pretended value, or the real one where none was set."""
-        return await self._read() if self.pretended is None else self.pretended
+        """The pretended value, or the real one where none was set, or where both are the same again."""
+        real = await self._read()
+        if self.pretended is not None and self.spec.same(self.pretended, real):
+            self.pretended = None
+        return real if self.pretended is None else self.pretended
 
     async def set(self, value: LeverValue) -> None:
         """Remember `value`. Refuses what the real lever would refuse."""
-        wanted = as_kind(self.spec, value)
-        self.pretended = None if self.spec.same(wanted, await self._read()) else wanted
+        self.pretended = as_kind(self.spec, value)
 
     async def close(self) -> None:
         """Close the inner lever."""

@@ -1,0 +1,136 @@
+"""The eyes of the executor: everything that is seen of one action at one moment, as the value that `trial` decides on.
+
+Looks at the lever, asks for evidence, judges. What cannot be seen is said so, and never taken for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from trimtab.domain.actions import ActionRecord
+from trimtab.domain.actions import ActionState as S
+from trimtab.domain.errors import LeverError
+from trimtab.domain.goals import GoalState, GuardState
+from trimtab.domain.ports import Clock
+from trimtab.domain.verdicts import Verdict
+from trimtab.execute.book import Book
+from trimtab.execute.kin import disturbances, first_later, is_suspect, kin_of, successor_of, undisturbed
+from trimtab.execute.levers import LeverBook
+from trimtab.execute.trial import Seen, TrialRules
+from trimtab.verify import judge
+
+Array = NDArray[np.float64]
+
+
+class Evidence(Protocol):
+    """What the executor may know of the world; the agent answers from its last analysis."""
+
+    def goal(self, goal_id: str) -> GoalState | None:
+        """How a goal stands."""
+        ...
+
+    def guards(self, elements: frozenset[str]) -> Sequence[GuardState]:
+        """How the guards of these elements stand."""
+        ...
+
+    def missed(self) -> Mapping[str, str]:
+        """Goal id → sentence, of every goal that is missed now."""
+        ...
+
+    def met(self) -> tuple[str, ...]:
+        """The ids of the goals that are met now."""
+        ...
+
+    def samples(self, goal_id: str) -> tuple[Array, Array]:
+        """Times (n,) and values (n,) of a goal's metric."""
+        ...
+
+
+class Observer:
+    """Looks at actions; keeps the latest verdict of each, and judges anew only where there are new samples."""
+
+    def __init__(self, book: Book, levers: LeverBook, evidence: Evidence, clock: Clock, rules: TrialRules) -> None:
+        self.evidence = evidence
+        self._book, self._levers, self._clock, self._rules = book, levers, clock, rules
+        self._judged: dict[str, tuple[float, Verdict | None]] = {}  # action id → (time of the newest sample judged, verdict)
+
+    async def see(self, record: ActionRecord, recall: str | None) -> Seen:
+        """All that is seen of `record` now; `recall` is why it is to be taken back, if it is."""
+        action, value, unreadable = record.action, None, None
+        if record.state is not S.KEPT:
+            try:
+                value = await self._levers.look(action.lever_id, self._clock.now())
+            except LeverError as error:
+                unreadable = error.message
+        now, kin = self._clock.now(), kin_of(record, self._book.records)
+        disturbed = self._disturbed(record)
+        successor = successor_of(record, kin)
+        return Seen(
+            now=now,
+            spec=self._levers.states[action.lever_id].spec,
+            value=value,
+            unreadable=unreadable,
+            goal=self.evidence.goal(action.goal_id),
+            guards=tuple(self.guards(record)),
+            goals_missed=self.evidence.missed(),
+            verdict=None if disturbed else self._verdict(record, kin),
+            recall=recall,
+            quiet=not any(other.state.in_flight for other in kin),
+            suspect=is_suspect(record, kin, now),
+            successor=successor.action_id if successor is not None else None,
+            disturbed=disturbed,
+        )
+
+    def guards(self, record: ActionRecord) -> Sequence[GuardState]:
+        """The guards that an action must not breach."""
+        return self.evidence.guards(record.action.locks | {record.action.element})
+
+    def forget(self, action_id: str) -> None:
+        """Drop what is kept of an action that has ended."""
+        self._judged.pop(action_id, None)
+
+    def _disturbed(self, record: ActionRecord) -> str | None:
+        """Whose hand moved another lever of the same things since the action began: then nothing can be told apart."""
+        since = record.executed_at
+        for lever_id, state in self._levers.states.items():
+            sibling = lever_id != record.action.lever_id and bool(state.spec.locks & record.action.locks)
+            if sibling and since is not None and state.moved_by_others_at is not None and state.moved_by_others_at > since:
+                return f"another hand moved {lever_id} to {state.value!r} meanwhile, so that nothing can be told apart"
+        return None
+
+    def _verdict(self, record: ActionRecord, kin: Sequence[ActionRecord]) -> Verdict | None:
+        goal = self.evidence.goal(record.action.goal_id)
+        if record.state not in (S.VERIFYING, S.KEPT_ON_PROBATION) or goal is None or record.executed_at is None:
+            return None
+        t, y = self._samples(record, kin)
+        newest = float(t[-1]) if t.size else 0.0
+        judged = self._judged.get(record.action_id)
+        if judged is None or judged[0] != newest:
+            judged = self._judged[record.action_id] = (newest, self._judge(record, goal, t, y, kin))
+        return judged[1]
+
+    def _judge(self, record: ActionRecord, goal: GoalState, t: Array, y: Array, kin: Sequence[ActionRecord]) -> Verdict | None:
+        moved = {other.executed_at for other in kin} | {other.ended_at for other in kin if other.rollback_reason is not None}
+        try:
+            return judge(
+                (t, y),
+                applied_at=record.executed_at or record.since,
+                goal=goal.goal,
+                settle_seconds=record.action.settle_seconds,
+                min_effect=self._rules.min_effect,
+                changes=tuple(sorted(at for at in moved if at is not None)),
+            )
+        except Exception:  # no verdict is an honest answer; a trial that can never end is not
+            structlog.get_logger("trimtab").exception("Judging failed", action_id=record.action_id)
+            return None
+
+    def _samples(self, record: ActionRecord, kin: Sequence[ActionRecord]) -> tuple[Array, Array]:
+        """The goal's samples without those from the midst of other trials, up to the first later one."""
+        t, y = self.evidence.samples(record.action.goal_id)
+        keep = undisturbed(t, disturbances(kin)) & (t < first_later(record, kin))
+        return t[keep], y[keep]
