@@ -99,7 +99,7 @@ def _fails_again_too_soon(action: OptimizationAction, mine: list[ActionRecord], 
     fails: list[float] = []
     for record in mine:
         same = record.action.action_type == action.action_type and (scale or record.action.to_value == action.to_value)
-        if not same or record.executed_at is None:
+        if not same or record.executed_at is None or record.action.from_value == record.action.to_value:  # moved nothing
             continue
         credited = record.verdict is not None and record.verdict.status is VerdictStatus.IMPROVED
         if record.state.value in ("failed", "rolled_back", "rollback_failed", "stepped_back"):

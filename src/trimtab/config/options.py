@@ -144,7 +144,7 @@ class LeverOptions(Part):
             settle_seconds=self.settle_seconds,
             moves=tuple(sorted(self.moves.items())),
             module=self.module,
-            locks=locks | {element} | {f"lock:{name}" for name in self.locks},
+            locks=locks | {f"lock:{name}" for name in self.locks},
         )
 
 
