@@ -60,7 +60,7 @@ def test_a_whole_configuration_loads_covers_A10(shop):
     assert checkout.sensors[0].derive[2]["ratio"] == ["http_errors_total", "http_requests_total"]
     assert [goal.goal() for goal in shop.goals] == [Goal("checkout_p95_seconds", 0.2, Direction.MINIMIZE)]
     assert [guard.guard("checkout") for guard in checkout.guards] == [Guard("checkout_error_ratio", max=0.01, element="checkout")]
-    assert checkout.levers[0].spec("checkout", locks_of(shop, "checkout"), True) == LeverSpec(
+    assert checkout.levers[0].spec("checkout", locks_of(shop, "checkout")) == LeverSpec(
         name="workers",
         element="checkout",
         kind=LeverKind.INTEGER,
@@ -84,22 +84,10 @@ def test_goals_and_guards_take_element_labels_and_aggregate(tmp_path):
     assert settings.elements[1].guards[0].guard("a") == Guard("g", None, 1, "b", (("y", "2"), ("z", "1")), "sum")
 
 
-@pytest.mark.parametrize(
-    ("given", "automatic", "expected"),
-    [
-        (None, True, "act"),
-        (None, False, "ask"),
-        ("act", True, "act"),
-        ("act", False, "ask"),
-        ("ask", True, "ask"),
-        ("ask", False, "ask"),
-        ("observe", True, "observe"),
-        ("observe", False, "observe"),
-    ],
-)
-def test_autonomy_stays_below_the_ceiling_of_safety(given, automatic, expected):
+@pytest.mark.parametrize(("given", "expected"), [(None, "act"), ("act", "act"), ("ask", "ask"), ("observe", "observe")])
+def test_a_lever_acts_unless_told_otherwise(given, expected):
     lever = LeverOptions(type="t", name="l", bounds=(1, 2), autonomy=given)
-    assert lever.spec("a", frozenset(), automatic).autonomy == expected
+    assert lever.spec("a", frozenset()).autonomy == expected
 
 
 def test_locks_are_the_element_all_it_depends_on_and_the_lever_s_own():
@@ -114,7 +102,7 @@ def test_locks_are_the_element_all_it_depends_on_and_the_lever_s_own():
     assert locks_of(settings, "web") == {"web", "api", "db", "cache"}
     assert locks_of(settings, "db") == {"db"}
     lever = LeverOptions(type="t", name="l", bounds=(1, 2), locks=("db",))
-    assert lever.spec("web", locks_of(settings, "web"), True).locks == {"web", "api", "db", "cache", "lock:db"}
+    assert lever.spec("web", locks_of(settings, "web")).locks == {"web", "api", "db", "cache", "lock:db"}
 
 
 class Scrape(SensorOptions):

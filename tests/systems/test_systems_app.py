@@ -263,7 +263,7 @@ def test_built_from_options_in_process_it_reads_the_default_app() -> None:
     options = LEVERS["app"].options.model_validate(
         {"type": "app", "app": "in-process", "name": "test_systems_app_knob", "bounds": (1, 16)}
     )
-    lever = LEVERS["app"].build(options, options.spec("shop", frozenset(), True), Net())
+    lever = LEVERS["app"].build(options, options.spec("shop", frozenset()), Net())
     assert asyncio.run(lever.read()) == 7  # type: ignore[arg-type]
     sensor_options = SENSORS["app"].options.model_validate({"type": "app", "app": "in-process", "metrics": ["x"]})
     assert SENSORS["app"].build(sensor_options, "shop", Net()).metric_names == ("x",)

@@ -56,7 +56,7 @@ def test_a_written_lever_moves_the_target(tmp_path: Path) -> None:
                 sensors = [types.build_sensor(options, element.name, net) for options in element.sensors]
                 assert [sensor.element for sensor in sensors] == ["checkout"] * 5
                 assert sensors[0].interval == 5.0 and sensors[1].interval is None
-                lever = types.build_lever(element.levers[0], element.levers[0].spec("checkout", frozenset(), True), net)
+                lever = types.build_lever(element.levers[0], element.levers[0].spec("checkout", frozenset()), net)
                 await lever.set(8)
 
         asyncio.run(run())

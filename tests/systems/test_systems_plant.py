@@ -45,7 +45,7 @@ class Tank:
 def lever_of(tank: Plant, **options: object) -> Lever:
     kind = LEVERS["plant"]
     read = kind.options.model_validate({"type": "plant", "name": "valve", "bounds": (0, 9), **options})
-    return kind.build(read, read.spec("shop", frozenset(), True), Net({"tank": tank}))
+    return kind.build(read, read.spec("shop", frozenset()), Net({"tank": tank}))
 
 
 def sensor_of(tank: Plant, **options: object) -> Sensor:

@@ -110,12 +110,11 @@ def _sensors(settings: Settings, types: Registry, net: Net) -> list[Sensor]:
 
 
 def _levers(settings: Settings, types: Registry, net: Net) -> list[Lever]:
-    automatic = settings.safety.enable_automatic_actions
     levers = []
     for element in settings.elements:
         locks = locks_of(settings, element.name)
         for options in element.levers:
-            lever = types.build_lever(options, options.spec(element.name, locks, automatic), net)
+            lever = types.build_lever(options, options.spec(element.name, locks), net)
             levers.append(SimulatedLever(lever) if settings.safety.simulation_mode else lever)
     return levers
 

@@ -114,19 +114,16 @@ class LeverOptions(Part):
             raise rule("mode regulated is not supported yet in this version", "use tuned")
         return value
 
-    def spec(self, element: str, locks: frozenset[str], enable_automatic_actions: bool) -> LeverSpec:
+    def spec(self, element: str, locks: frozenset[str]) -> LeverSpec:
         """The lever as the rest of trimtab knows it.
 
-        `locks` are the elements it is tied to (see `locks_of`). `enable_automatic_actions` is a ceiling: where it is false
-        even a lever with `autonomy: act` asks.
+        `locks` are the elements it is tied to (see `locks_of`). That every lever asks where `safety.enable_automatic_actions`
+        is false is decided in `plan`.
 
         >>> options = LeverOptions(type="http", name="workers", bounds=(1, 16), locks=("pool",))
-        >>> sorted(options.spec("shop", frozenset({"shop", "db"}), True).locks)
+        >>> sorted(options.spec("shop", frozenset({"shop", "db"})).locks)
         ['db', 'lock:pool', 'shop']
         """
-        autonomy = self.autonomy or Autonomy.ACT
-        if autonomy is Autonomy.ACT and not enable_automatic_actions:
-            autonomy = Autonomy.ASK
         return LeverSpec(
             name=self.name,
             element=element,
@@ -136,7 +133,7 @@ class LeverOptions(Part):
             choices=self.choices,
             mode=self.mode,
             reversibility=self.reversibility,
-            autonomy=autonomy,
+            autonomy=self.autonomy or Autonomy.ACT,
             risk_level=self.risk_level,
             priority=self.priority,
             expected_improvement=self.expected_improvement,
