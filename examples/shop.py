@@ -10,6 +10,7 @@ yields {"value": …} on GET and takes the same on PUT.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import threading
 import time
@@ -138,10 +139,8 @@ def main() -> None:
     url = f"http://127.0.0.1:{server.server_address[1]}"
     print(f"serving on {url}: /item /metrics /levers/workers", flush=True)
     threading.Thread(target=send_load, args=(f"{url}/item", options.rate), daemon=True).start()
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         server.serve_forever()
-    except KeyboardInterrupt:
-        pass
 
 
 if __name__ == "__main__":

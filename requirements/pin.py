@@ -1,4 +1,4 @@
-"""Pin every dependency with its hashes: pyproject.toml in, `runtime.txt`, `build.txt` and `dev.txt` out. `make constraints` runs it.
+"""Pin every dependency with its hashes: pyproject.toml in, `runtime.txt`, `build.txt` and `dev.txt` out (`make constraints`).
 
 Existing pins are kept as long as pyproject.toml allows them; `--upgrade` asks for the newest of everything. The files name no
 index and no host: where packages come from is the business of the machine that installs them, what they are is not.
@@ -18,9 +18,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 HEADER = "# Made from pyproject.toml by `make constraints`: change that file, not this one.\n"
 OPTIONS = (
-    "--quiet --generate-hashes --strip-extras --no-header --no-annotate --no-emit-options "
-    "--no-emit-index-url --no-emit-find-links --no-emit-trusted-host"
-).split()
+    *("--quiet", "--generate-hashes", "--strip-extras", "--no-header", "--no-annotate", "--no-emit-options"),
+    *("--no-emit-index-url", "--no-emit-find-links", "--no-emit-trusted-host"),
+)
 EDITABLE = "editables>=0.5"  # what hatchling asks for when it installs in place
 
 
@@ -48,7 +48,9 @@ def pin(folder: Path, name: str, wanted: list[str], above: list[str], upgrade: b
     if (HERE / pinned.name).exists() and not upgrade:
         pinned.write_text((HERE / pinned.name).read_text())
     limits = [option for each in above for option in ("-c", str(folder / f"{each}.txt"))]
-    environment = {key: value for key, value in os.environ.items() if key != "PIP_FIND_LINKS"}  # hashes of the registry's files only
+    environment = {
+        key: value for key, value in os.environ.items() if key != "PIP_FIND_LINKS"
+    }  # hashes of the registry's files only
     command = [sys.executable, "-m", "piptools", "compile", *OPTIONS, *limits, str(source), "-o", str(pinned)]
     subprocess.run(command, check=True, env=environment, cwd=folder)
     lines = [line for line in pinned.read_text().splitlines() if line and not line.startswith("#")]
