@@ -84,11 +84,11 @@ def test_nothing_runs_by_itself_that_must_not(risk, priority, reversibility, aut
 @pytest.mark.parametrize(
     ("case", "choice", "words"),
     [
-        ({"autonomy": "observe"}, IGNORE, "observe only"),
+        ({"autonomy": "observe"}, IGNORE, "only watched"),
         ({"priority": "critical"}, ASK, "its priority is critical"),
-        ({"risk": 0.8}, ASK, "risk 0.80 is above 0.7"),
+        ({"risk": 0.8}, ASK, "its risk of 0.80 is above 0.7"),
         ({"reversibility": IRR}, ASK, "cannot be taken back"),
-        ({"risk": 0.6, "settings": {"max_risk_threshold": 0.5}}, IGNORE, "risk 0.60 is above max_risk_threshold 0.5"),
+        ({"risk": 0.6, "settings": {"max_risk_threshold": 0.5}}, IGNORE, "its risk of 0.60 is above max_risk_threshold 0.5"),
         ({"risk": 0.8, "settings": {"max_risk_threshold": 0.5}}, ASK, "above 0.7"),
         ({"risk": 0.8, "settings": {"max_risk_threshold": 0.9}}, ASK, "above 0.7"),
         ({"automatic": False}, ASK, "automatic actions are off"),
@@ -97,10 +97,10 @@ def test_nothing_runs_by_itself_that_must_not(risk, priority, reversibility, aut
         (
             {"risk": 0.7, "expected_improvement": 0.1, "belief": replace(COLD, p_harm=0.2)},
             IGNORE,
-            "score -0.020 is not above zero",
+            "its score of -0.020 is not above zero",
         ),
-        ({"risk": 0.5}, ASK, "unproven: no verified success yet"),
-        ({}, ACT, "acts, exploratory: no verified success yet"),
+        ({"risk": 0.5}, ASK, "unproven, and its risk of 0.50 is above 0.3; expected value 0.050"),
+        ({}, ACT, "unproven, but its risk of 0.30 is low and it can be taken back; expected value 0.050, score 0.016 by the"),
         ({"belief": GOOD}, ACT, "4 of 4 trials verified"),
     ],
 )

@@ -66,7 +66,7 @@ SENTENCES = {
     "paused-and-met": (situation(current=0.1, paused=True), "No action: paused: nothing new starts until a person resumes"),
     "under-way": (
         situation(records=(record(S.SETTLING, at=NOW - 5),)),
-        "No action: raise checkout/workers from 1 to 3 is under way (settling)",
+        "No action: checkout/workers 1 → 3 is under way (settling)",
     ),
     "exhausted": (
         situation(lever(value=16)),
@@ -88,7 +88,7 @@ SENTENCES = {
     "no-goal": (replace(situation(), analysis=Analysis(NOW)), "No action: no goal is set"),
     "observe": (
         situation(lever(replace(WORKERS, autonomy=Autonomy.OBSERVE))),
-        "No action: observe only: the autonomy of checkout/workers is observe",
+        "No action: checkout/workers 1 → 3: its lever is only watched: autonomy observe",
     ),
     "failed-just-now": (
         situation(records=(record(S.ROLLED_BACK, at=NOW - 100, verdict=None),)),

@@ -48,14 +48,13 @@ class Estimate:
     def falls_short(self, settings: PlanSettings) -> str | None:
         """Why the action is not worth it; None where it is."""
         if self.expected_value < settings.min_improvement_threshold - TOLERANCE:
-            return (
-                f"expected value {self.expected_value:.3f} (improvement {self.improvement:.3f} × success {self.p_success:.2f}, "
-                f"{self.basis}) is below min_improvement_threshold {settings.min_improvement_threshold:g}"
-            )
+            product = f"improvement {self.improvement:.3f} × P(success) {self.p_success:.2f}"
+            least = f"min_improvement_threshold {settings.min_improvement_threshold:g}"
+            return f"its expected value of {self.expected_value:.3f} ({product} {self.basis}) is below {least}"
         if self.score <= TOLERANCE:
             return (
-                f"score {self.score:.3f} is not above zero (expected value {self.expected_value:.3f} − "
-                f"risk penalty {self.penalty:.3f}, {self.basis})"
+                f"its score of {self.score:.3f} is not above zero (expected value {self.expected_value:.3f} − "
+                f"risk penalty {self.penalty:.3f} {self.basis})"
             )
         return None
 
@@ -71,12 +70,12 @@ def decide(action: OptimizationAction, belief: Belief, settings: PlanSettings, *
     """
     means = _estimate(action, belief, settings)
     if autonomy is Autonomy.OBSERVE:
-        return means.decision(Choice.IGNORE, f"observe only: the autonomy of {action.lever_id} is observe")
+        return means.decision(Choice.IGNORE, "its lever is only watched: autonomy observe")
     if (why := _must_ask(action, settings)) is not None:
-        return means.decision(Choice.ASK, f"asks a person: {why} ({_worth(means)})", exploratory=not belief.proven)
+        return means.decision(Choice.ASK, f"{why}; {_worth(means)}", exploratory=not belief.proven)
     if action.risk_level > settings.max_risk_threshold + TOLERANCE:
         limit = f"max_risk_threshold {settings.max_risk_threshold:g}"
-        return means.decision(Choice.IGNORE, f"ignored: risk {action.risk_level:.2f} is above {limit}")
+        return means.decision(Choice.IGNORE, f"its risk of {action.risk_level:.2f} is above {limit}")
     if autonomy is Autonomy.ASK or not settings.enable_automatic_actions:
         return _decide_for_a_person(action, belief, settings, means)
     if action.risk_level <= SAFE_RISK + TOLERANCE:
@@ -89,7 +88,7 @@ def _must_ask(action: OptimizationAction, settings: PlanSettings) -> str | None:
     if action.priority is ActionPriority.CRITICAL and settings.require_approval_for_critical:
         return "its priority is critical"
     if action.risk_level > ASK_ABOVE_RISK + TOLERANCE:
-        return f"risk {action.risk_level:.2f} is above {ASK_ABOVE_RISK:g}"
+        return f"its risk of {action.risk_level:.2f} is above {ASK_ABOVE_RISK:g}"
     if action.reversibility is Reversibility.IRREVERSIBLE:
         return "it cannot be taken back"
     return None
@@ -98,47 +97,43 @@ def _must_ask(action: OptimizationAction, settings: PlanSettings) -> str | None:
 def _decide_for_a_person(action: OptimizationAction, belief: Belief, settings: PlanSettings, means: Estimate) -> Decision:
     """The operator wants to be asked. Once trials have used up the patience, what is asked must be worth it like all else."""
     if not _patient(action, belief) and (short := means.falls_short(settings)) is not None:
-        return means.decision(Choice.IGNORE, f"ignored: {short}")
+        return means.decision(Choice.IGNORE, short)
     why = f"the autonomy of {action.lever_id} is ask" if settings.enable_automatic_actions else "automatic actions are off"
-    return means.decision(Choice.ASK, f"asks a person: {why} ({_worth(means)})", exploratory=not belief.proven)
+    return means.decision(Choice.ASK, f"{why}; {_worth(means)}", exploratory=not belief.proven)
 
 
 def _decide_safe(action: OptimizationAction, belief: Belief, settings: PlanSettings) -> Decision:
     """Risk up to 0.3 and not irreversible: may be tried unproven, with the odds of harm at their upper bound."""
     estimate = _estimate(action, belief, settings, harm_bound=True)
     if (short := estimate.falls_short(settings)) is not None:
-        return estimate.decision(Choice.IGNORE, f"ignored: {short}")
+        return estimate.decision(Choice.IGNORE, short)
     if belief.proven:
-        return estimate.decision(Choice.ACT, f"acts: {_record(belief)}, {_worth(estimate)}")
-    why = f"risk {action.risk_level:.2f} is low and it can be taken back"
-    return estimate.decision(
-        Choice.ACT, f"acts, exploratory: no verified success yet, {why}, {_worth(estimate)}", exploratory=True
-    )
+        return estimate.decision(Choice.ACT, f"{_record(belief)}; {_worth(estimate)}")
+    why = f"unproven, but its risk of {action.risk_level:.2f} is low and it can be taken back"
+    return estimate.decision(Choice.ACT, f"{why}; {_worth(estimate)}", exploratory=True)
 
 
 def _decide_medium(action: OptimizationAction, belief: Belief, settings: PlanSettings) -> Decision:
     """Risk above 0.3: runs by itself only where even the lower bound of what was verified is worth it; else a person is asked."""
     means = _estimate(action, belief, settings)
     if (short := means.falls_short(settings)) is not None:
-        return means.decision(Choice.IGNORE, f"ignored: {short}")
+        return means.decision(Choice.IGNORE, short)
     if not belief.proven:
-        why = f"unproven: no verified success yet, and risk {action.risk_level:.2f} is above {SAFE_RISK:g}"
-        return means.decision(Choice.ASK, f"asks a person: {why} ({_worth(means)})", exploratory=True)
+        why = f"unproven, and its risk of {action.risk_level:.2f} is above {SAFE_RISK:g}"
+        return means.decision(Choice.ASK, f"{why}; {_worth(means)}", exploratory=True)
     bounds = _lower_bounds(action, belief, settings)
     if (short := bounds.falls_short(settings)) is not None:
-        return means.decision(
-            Choice.ASK, f"asks a person: {_record(belief)}, not yet enough at risk {action.risk_level:.2f}: {short}"
-        )
-    return bounds.decision(Choice.ACT, f"acts: {_record(belief)}, {_worth(bounds)}")
+        return means.decision(Choice.ASK, f"{_record(belief)}, not yet enough at a risk of {action.risk_level:.2f}: {short}")
+    return bounds.decision(Choice.ACT, f"{_record(belief)}; {_worth(bounds)}")
 
 
 def _estimate(action: OptimizationAction, belief: Belief, settings: PlanSettings, *, harm_bound: bool = False) -> Estimate:
     """Means: the declared priors while nothing is verified and patience lasts, then what was learned."""
     harm = belief.p_harm_high if harm_bound else belief.p_harm
     if _patient(action, belief):
-        numbers, basis = (action.expected_improvement, action.success_probability), "declared priors"
+        numbers, basis = (action.expected_improvement, action.success_probability), "by the declared priors"
     else:
-        numbers, basis = (belief.improvement, belief.p_success), f"learned from {_count(belief.trials, 'trial')}"
+        numbers, basis = (belief.improvement, belief.p_success), f"by what was learned in {_count(belief.trials, 'trial')}"
     return _with_penalty(action, settings, *numbers, harm, basis)
 
 

@@ -52,9 +52,9 @@ def _decide(action: OptimizationAction, situation: Situation, beliefs: BeliefVie
     """The decision on one proposal; a malformed one, or one for a lever that is not known, is ignored before any arithmetic."""
     state = situation.levers.get(action.lever_id)
     if state is None:
-        return Decision(Choice.IGNORE, f"ignored: there is no lever {action.lever_id}")
+        return Decision(Choice.IGNORE, f"there is no lever {action.lever_id}")
     if (fault := _malformed(action)) is not None:
-        return Decision(Choice.IGNORE, f"ignored: {fault}; correct the optimizer, or the priors of {action.lever_id}")
+        return Decision(Choice.IGNORE, f"{fault}; correct the optimizer, or the priors of {action.lever_id}")
     return decide(action, beliefs.of(action), settings, autonomy=state.spec.autonomy)
 
 

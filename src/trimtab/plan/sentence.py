@@ -31,7 +31,7 @@ def sentence(
 def _changes(decided: Sequence[Decided]) -> list[str]:
     acts = [f"{action.description} ({decision.reason})" for action, decision in decided if decision.choice is Choice.ACT]
     asks = [f"{action.description} ({decision.reason})" for action, decision in decided if decision.choice is Choice.ASK]
-    return [f"{word}: {joined(found, 1)}" for word, found in (("Acting", acts), ("Asking", asks)) if found]
+    return [f"{word}: {'; '.join(found)}" for word, found in (("Acting", acts), ("Asking", asks)) if found]
 
 
 def _holds(situation: Situation) -> list[str]:
@@ -55,10 +55,11 @@ def _why_not(decided: Sequence[Decided], situation: Situation, history: History,
         return "paused: nothing new starts until a person resumes"
     missed = [goal for goal in situation.analysis.goals if goal.achieved is False]
     if history.active and (missed or not situation.analysis.goals):
-        return joined([f"{r.description} is under way ({r.state.value})" for r in history.active], 1)
-    for choice in (Choice.WAIT, Choice.IGNORE):
-        if reasons := [d.reason for _, d in decided if d.choice is choice]:
-            return joined(list(dict.fromkeys(reasons)), 1)
+        return "; ".join(f"{r.action.move} is under way ({r.state.value.replace('_', ' ')})" for r in history.active)
+    if reasons := [d.reason for _, d in decided if d.choice is Choice.WAIT]:
+        return joined(list(dict.fromkeys(reasons)), between="; ", more="more held back")
+    if ignored := [f"{a.move}: {d.reason}" for a, d in decided if d.choice is Choice.IGNORE]:
+        return joined(ignored, between="; ", more="more not worth it")
     if missed:
         return f"{where_it_stands(missed[0])}, {_nothing_left(missed[0], situation, history, settings)}"
     if not situation.analysis.goals:

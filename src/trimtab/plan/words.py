@@ -32,11 +32,11 @@ def where_it_stands(state: GoalState) -> str:
     return f"{name} {of_metric(name, state.current)} {'meets' if state.achieved else 'misses'} its goal of {target}"
 
 
-def joined(parts: list[str], limit: int = 3) -> str:
-    """A list for people, cut where it would no longer be read.
+def joined(parts: list[str], limit: int = 3, *, between: str = ", ", more: str = "more") -> str:
+    """A list for people, cut where it would no longer be read; `more` says what the others are.
 
-    >>> joined(["a", "b", "c", "d", "e"])
-    'a, b, c and 2 more'
+    >>> joined(["a", "b", "c", "d", "e"]), joined(["a, b", "c"], 1, between="; ", more="more held back")
+    ('a, b, c and 2 more', 'a, b and 1 more held back')
     """
-    more = len(parts) - limit
-    return ", ".join(parts) if more <= 0 else f"{', '.join(parts[:limit])} and {more} more"
+    over = len(parts) - limit
+    return between.join(parts) if over <= 0 else f"{between.join(parts[:limit])} and {over} {more}"
