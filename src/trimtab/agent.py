@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 LOOK_AGAIN_SECONDS = 0.9  # a critical reading is confirmed this soon, so that it leads to action within five seconds
 BUSY_SECONDS = 1.0  # how often an action under way is looked after at the least
 PRUNE_SECONDS = 3600.0
+AT_ONCE_SECONDS = 6.0  # that a person waits at most for what was asked: one effect time-out and a second
 STOP_PATIENCE = 0.5  # seconds that work under way gets to end by itself when the agent stops
 UNDECIDED_SECONDS = 5.0  # a proposal is decided in the turn that enters it; one that is not was cut off
 
@@ -212,6 +213,12 @@ class AutonomousAgent(Desk):
             self.schedule.wake(Stage.EXECUTE)
             self.schedule.wake(Stage.LEARN)
 
+    async def _at_once(self, action_id: str) -> None:
+        work = f"advance {action_id}"
+        await self._crew.wait_for(work, AT_ONCE_SECONDS)  # one that began before the request has not heard of it
+        self._crew.start(work, self._advance(action_id))
+        await self._crew.wait_for(work, AT_ONCE_SECONDS)
+
     async def _try_the_journal(self, now: float) -> None:
         """After it was lost, nothing is decided until a row has been written again."""
         if "journal" in self._troubles:
@@ -271,7 +278,7 @@ class AutonomousAgent(Desk):
         return Situation(now, self.evidence.analysis, dict(self.levers.states), self.book.records, self.executor.paused,
                          self.evidence.baseline_counts(self.book.records, self.levers.states), self.trouble)  # fmt: skip
 
-    async def preview(self, samples: int = 5, pause: float = 1.0) -> Plan:
+    async def preview(self, samples: int = 7, pause: float = 1.0) -> Plan:
         """What would be planned now, from `samples` fresh looks `pause` seconds apart. Nothing is entered, and nothing set."""
         for round_ in range(samples):
             if round_:

@@ -16,7 +16,11 @@ from trimtab.systems.registry import registry
 
 YAML = """
 version: 1
-monitoring: {{interval_seconds: {interval}, analysis_interval_seconds: {interval}, optimization_interval_seconds: 5, execution_interval_seconds: 1}}
+monitoring:
+  interval_seconds: {interval}
+  analysis_interval_seconds: {interval}
+  optimization_interval_seconds: 5
+  execution_interval_seconds: 1
 corrective_action_cooldown_seconds: {cooldown}
 safety: {{simulation_mode: {simulate}, enable_automatic_actions: {automatic}}}
 api: {{enabled: false}}
@@ -24,7 +28,12 @@ elements:
   - name: shop
     sensors: [{{type: plant}}]
     levers:
-      - {{name: workers, type: plant, kind: integer, bounds: [1, 16], settle_seconds: 5, risk_level: {risk}, priority: {priority}}}
+      - name: workers
+        type: plant
+        bounds: [1, 16]
+        settle_seconds: 5
+        risk_level: {risk}
+        priority: {priority}
       - {{name: log_level, type: plant, kind: choice, choices: [debug, info, error], settle_seconds: 5}}
       - {{name: batch, type: plant, kind: integer, bounds: [1, 32], settle_seconds: 5}}
     guards: [{{metric_name: shop_error_ratio, max: 0.01}}]
@@ -33,7 +42,10 @@ goals: [{{metric_name: shop_p95_seconds, target_value: 0.2, direction: minimize}
 
 
 class Shop:
-    """`workers` helps, `log_level` does nothing, `batch` breaks the error guard beyond 8. From `fault_at` on the load is `surge` fold."""
+    """`workers` helps, `log_level` does nothing, `batch` breaks the error guard beyond 8.
+
+    From `fault_at` (s) on the load is `surge` fold.
+    """
 
     def __init__(self, seed=0, fault_at=math.inf, surge=3.0, noise=0.08, workers=2):
         self.levers = {"workers": workers, "log_level": "info", "batch": 4}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from itertools import pairwise
 
 import pytest
-from scenarios.stage import Shop, Stage
 
+from scenarios.stage import Shop, Stage
 from trimtab.domain.actions import ActionState as S
 
 
@@ -208,5 +209,5 @@ def test_never_more_than_one_trial_at_a_time_on_one_element(tmp_path):
     stage.play(240.0)
     spans = sorted((r.executed_at, r.ended_at) for r in stage.records if r.executed_at and r.ended_at)
     assert len(spans) >= 3
-    assert all(end <= start for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+    assert all(end <= start for (_, end), (start, _) in pairwise(spans))
     assert Counter(r.state for r in stage.records)[S.ROLLBACK_FAILED] == 0

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,7 +14,6 @@ from trimtab.api.facade import AgentFacade
 from trimtab.domain.actions import ActionState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"  # the format that every Prometheus reads
-_RECENT = 1000  # actions that the count by state looks back over
 
 
 def expose(agent: AgentFacade, version: str) -> bytes:
@@ -39,7 +36,6 @@ class _AgentCollector(Collector):
         yield from self._agent_itself(status)
         yield from self._actions(status)
         yield from self._goals()
-        yield from self._loop()
 
     def _agent_itself(self, status: Mapping[str, Any]) -> Iterator[Metric]:
         state = GaugeMetricFamily("trimtab_agent_state", "1 for the state that the agent is in.", labels=["state"])
@@ -55,10 +51,9 @@ class _AgentCollector(Collector):
         for name in ("pending", "active", "completed"):
             by_status.add_metric([name], float(status.get(f"{name}_actions", 0)))
         yield by_status
-        by_state = GaugeMetricFamily("trimtab_recent_actions", f"Actions by state, among the latest {_RECENT}.", labels=["state"])
-        counts = Counter(record.state for record in self._agent.get_recent_actions(_RECENT))
+        by_state = GaugeMetricFamily("trimtab_actions_by_state", "Actions by state.", labels=["state"])
         for state in ActionState:
-            by_state.add_metric([state.value], float(counts[state]))
+            by_state.add_metric([state.value], float(self._agent.counts.get(state, 0)))
         yield by_state
         for name, value in sorted(status.get("stats", {}).items()):
             if isinstance(value, int | float):
@@ -85,12 +80,6 @@ class _AgentCollector(Collector):
                 if value is not None:  # an unknown value is absent: a zero would be a lie
                     families[name].add_metric([state.goal.goal_id, state.goal.metric_name, state.element], value)
         yield from families.values()
-
-    def _loop(self) -> Iterator[Metric]:
-        stats = getattr(self._agent, "stats", None)
-        for name, value in sorted(stats().items()) if callable(stats) else ():
-            if math.isfinite(value):
-                yield _gauge(f"trimtab_loop_{_legal(name)}", "As the agent counts it.", float(value))
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

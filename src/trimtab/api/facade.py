@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from trimtab.domain.actions import ActionRecord, JournalRow, Plan
+from trimtab.domain.actions import ActionRecord, ActionState, JournalRow, Plan
 from trimtab.domain.goals import GoalState
 from trimtab.domain.metrics import Series, Trust
 
@@ -44,6 +44,11 @@ class AgentFacade(Protocol):
 
     def get_status(self) -> Mapping[str, Any]:
         """The fields of `models.StatusOut`; more may follow."""
+        ...
+
+    @property
+    def counts(self) -> Mapping[ActionState, int]:
+        """How many actions are in each state, of all that the journal knows."""
         ...
 
     def get_recent_actions(self, count: int) -> Sequence[ActionRecord]:

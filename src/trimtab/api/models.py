@@ -161,8 +161,8 @@ class ActionDetailOut(ActionOut):
     snapshot: LeverValue | None = Field(description="The value to restore.")
     guard_breached: str | None
     rollback_reason: str | None
-    belief_before: dict[str, float | None]
-    belief_after: dict[str, float | None]
+    belief_before: dict[str, float | None] = Field(description="What was believed when the action was proposed.")
+    belief_after: dict[str, float | None] = Field(description="What was learned from it; empty until its outcome is known.")
     transitions: list[TransitionOut]
 
 

@@ -96,13 +96,13 @@ def action_detail(record: ActionRecord, rows: Sequence[JournalRow]) -> ActionDet
         guard_breached=record.guard_breached,
         rollback_reason=record.rollback_reason,
         belief_before={name: finite(value) for name, value in record.belief_before.items()},
-        belief_after={name: finite(value) for name, value in record.belief_after.items()},
+        belief_after=_learned(rows),
         transitions=[_transition(row) for row in rows],
     )
 
 
 def explanation(record: ActionRecord) -> str:
-    """The story of an action in its own sentences, each said once: symptom, decision, verdict, where it stands, what failed."""
+    """The story of an action in its own sentences, each said once, also where a longer one contains it: symptom, decision, verdict, where it stands, what failed."""
     told = (
         record.action.trigger,
         record.action.description,
@@ -112,8 +112,9 @@ def explanation(record: ActionRecord) -> str:
         record.reason,
         record.error,
     )
-    sentences = dict.fromkeys(part.strip().rstrip(".") for part in told if part and part.strip())
-    return "".join(f"{sentence}. " for sentence in sentences).rstrip()
+    sentences = list(dict.fromkeys(part.strip().rstrip(".") for part in told if part and part.strip()))
+    news = [one for one in sentences if not any(one in other for other in sentences if other != one)]
+    return " ".join(f"{sentence}." for sentence in news)
 
 
 def goal(state: GoalState) -> GoalOut:
@@ -230,6 +231,13 @@ def _verdict(verdict: Verdict) -> VerdictOut:
         n_before=verdict.n_before,
         n_after=verdict.n_after,
     )
+
+
+def _learned(rows: Sequence[JournalRow]) -> dict[str, float | None]:
+    """What is believed since the action's outcome, from the row that `learn` wrote; empty until then."""
+    told = next((row.data.get("after") for row in reversed(rows) if row.kind == "learned"), None)
+    numbers = told if isinstance(told, Mapping) else {}
+    return {str(name): finite(value) for name, value in numbers.items() if isinstance(value, int | float)}
 
 
 def _transition(row: JournalRow) -> TransitionOut:

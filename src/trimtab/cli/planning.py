@@ -12,19 +12,23 @@ PROPOSED = 2
 
 
 def plan(config: Path | None, json: bool) -> int:
-    """0: nothing to do; 2: changes proposed."""
+    """0: nothing to do; 2: changes proposed, or put before a person already."""
     from trimtab.assembly import load_settings
 
     settings = load_settings(config)
+    agent = None
     try:
-        document = client.call(settings, "GET", "/agent/plan")
+        agent, document = client.call(settings, "GET", "/agent/status"), client.call(settings, "GET", "/agent/plan")
     except client.NotRunning:
         document = asyncio.run(_fresh(settings))
     if json:
         show.as_json(document)
     else:
         _print_plan(document)
-    return PROPOSED if document["changes"] else 0
+    waiting = [] if agent is None else agent["awaiting_approval"]
+    if waiting and not json:
+        show.line(f"Awaiting approval: {', '.join(waiting)}", "cyan")
+    return PROPOSED if document["changes"] or waiting else 0
 
 
 async def _fresh(settings: Any) -> dict[str, Any]:

@@ -260,7 +260,6 @@ class ActionRecord:
     guards_broken_before: tuple[tuple[str, float], ...] = ()  # guard id → value: broken before we acted
     goals_met_before: tuple[str, ...] = ()
     belief_before: Mapping[str, float] = field(default_factory=dict)
-    belief_after: Mapping[str, float] = field(default_factory=dict)
     simulated: bool = False
     attempts: int = 0  # of the present state's effect
     interrupted: bool = False  # the agent ended while the effect was under way: no verdict can rest on what followed

@@ -43,6 +43,12 @@ class Crew:
             await asyncio.wait(tuple(self._tasks.values()), timeout=limit)
             await asyncio.sleep(0)  # let the callbacks of what has ended run
 
+    async def wait_for(self, key: str, seconds: float) -> None:
+        """Wait until the work under `key` has ended, for at most `seconds`."""
+        if key in self._tasks:
+            await asyncio.wait((self._tasks[key],), timeout=seconds)
+            await asyncio.sleep(0)
+
     async def dismiss(self) -> None:
         """Cancel whatever is still going on, and wait until it has stopped, or for a second where it will not."""
         tasks = tuple(self._tasks.values())

@@ -6,6 +6,7 @@ the stage that carries it out.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from trimtab.domain.actions import ActionRecord, JournalRow, OptimizationAction, Plan
@@ -77,6 +78,11 @@ class Desk:
         """The actions that have ended, failed ones too, oldest first."""
         return [record for record in self.book.records if record.state.terminal]
 
+    @property
+    def counts(self) -> Mapping[S, int]:
+        """How many actions are in each state, of all that the journal knows."""
+        return self.book.counts
+
     def get_recent_actions(self, count: int = 10) -> list[ActionRecord]:
         """The latest actions, newest first."""
         return list(reversed(self.book.records))[:count]
@@ -112,11 +118,18 @@ class Desk:
         return record
 
     async def rollback_action(self, action: ActionRecord | OptimizationAction | str, *, actor: str = "caller") -> ActionRecord:
-        """Take an action back: at once where it has not started, at the next turn where it has. Raises `NotFound`, `Conflict`."""
+        """Take an action back, and return it as it stands then: undone and read back, unless its lever keeps us waiting.
+
+        Raises `NotFound`, `Conflict`.
+        """
         action_id = action if isinstance(action, str) else action.action_id
-        record = await requests.roll_back(self.executor, action_id, self.clock.now(), actor=actor)
+        await requests.roll_back(self.executor, action_id, self.clock.now(), actor=actor)
+        await self._at_once(action_id)
+        return self.book.get(action_id)
+
+    async def _at_once(self, action_id: str) -> None:
+        """Take an action further now, without waiting for the next turn."""
         self.schedule.wake(Stage.EXECUTE)
-        return record
 
     rollback = rollback_action
 
