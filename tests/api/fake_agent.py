@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -63,7 +64,6 @@ def records() -> list[ActionRecord]:
             snapshot=2,
             verdict=improved,
             belief_before={"alpha": 1.0},
-            belief_after={"alpha": 2.0, "beta": NAN},
         ),
         ActionRecord(
             action("undone_1", to_value=NAN),
@@ -149,8 +149,9 @@ class FakeAgent:
             (Series.named("queue_length", "shop"), None, None, Trust(Health.MISSING, "never read")),
         ]
 
-    def stats(self) -> Mapping[str, float]:
-        return {"turns": 12.0, "turn-seconds": 0.002, "broken": NAN}
+    @property
+    def counts(self) -> Mapping[ActionState, int]:
+        return {**Counter(record.state for record in self.records.values()), ActionState.IGNORED: 4000}
 
     def _known(self, action_id: str) -> ActionRecord:
         if self.fail_with:
@@ -163,7 +164,9 @@ class FakeAgent:
         record = self._known(action_id)
         data = {"low": NAN, "locks": frozenset({"shop"}), "choice": Choice.ASK, "decision": record.decision}
         row = JournalRow(1, START, "transition", action_id, None, ActionState.PROPOSED, "trimtab", "new", data, "", "ab" * 32)
-        return record, [row, replace(row, seq=2, from_state=ActionState.PROPOSED, to_state=record.state, reason=record.reason)]
+        entered = replace(row, seq=2, from_state=ActionState.PROPOSED, to_state=record.state, reason=record.reason)
+        learned = replace(row, seq=3, kind="learned", to_state=None, data={"before": {}, "after": {"alpha": 2.0, "beta": NAN}})
+        return record, [row, entered, *([learned] if record.ended_at is not None else [])]
 
     async def approve(self, action_id: str, *, approved: bool, plan_hash: str | None, actor: str) -> ActionRecord:
         record = self._known(action_id)

@@ -87,7 +87,11 @@ def test_count_has_limits(open_client: httpx.Client, query: str, status: int, le
 
 def test_an_action_tells_its_whole_story(open_client: httpx.Client, agent: FakeAgent) -> None:
     detail = strict(open_client.get("/agent/actions/kept_1").text)
-    assert [(row["from_state"], row["to_state"]) for row in detail["transitions"]] == [(None, "proposed"), ("proposed", "kept")]
+    assert [(row["from_state"], row["to_state"]) for row in detail["transitions"]] == [
+        (None, "proposed"),
+        ("proposed", "kept"),
+        (None, None),
+    ]
     assert detail["transitions"][0]["data"]["low"] is None
     assert detail["decision"]["p_success"] == 0.5
     assert detail["decision"]["exploratory"] is True
@@ -151,13 +155,12 @@ def test_metrics_are_read_by_prometheus(open_client: httpx.Client) -> None:
     }
     assert samples["trimtab_agent_state", "running"] == 1.0
     assert samples["trimtab_actions", "pending"] == 3.0
-    assert samples["trimtab_recent_actions", "awaiting_approval"] == 2.0
+    assert samples["trimtab_actions_by_state", "awaiting_approval"] == 2.0
+    assert samples["trimtab_actions_by_state", "ignored"] == 4000.0
     assert samples["trimtab_goal_achieved", "host", "goal:host_cpu_percent", "host_cpu_percent"] == 1.0
     assert ("trimtab_goal_achieved", "shop", "goal:shop:shop_p95_seconds", "shop_p95_seconds") not in samples
     assert samples["trimtab_goal_hold", "shop", "goal:shop:shop_p95_seconds", "shop_p95_seconds"] == 1.0
     assert samples[("trimtab_holds",)] == 1.0
-    assert samples[("trimtab_loop_turn_seconds",)] == 0.002
-    assert ("trimtab_loop_broken",) not in samples
 
 
 def test_readiness_follows_the_agent(open_client: httpx.Client, agent: FakeAgent) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import datetime
@@ -64,6 +65,21 @@ def test_no_header_makes_the_judges_stumble(one: str, other: str) -> None:
     assert name is None or name == host_name(name)
     same_origin(one, other)
     assert not same_origin(one, other) or one.startswith("http")
+
+
+def test_an_explanation_says_each_thing_once_also_where_a_longer_sentence_contains_it() -> None:
+    record = FakeAgent().records["kept_1"]
+    said = replace(record, rollback_reason="errors rose", reason="errors rose; taken back", error="errors rose")
+    assert views.explanation(said).count("errors rose") == 1
+    assert views.explanation(said).endswith("errors rose; taken back.")
+
+
+def test_what_was_learned_comes_from_the_latest_row_that_says_so() -> None:
+    record, rows = asyncio.run(FakeAgent().explain("kept_1"))
+    later = replace(rows[-1], seq=4, data={"after": {"alpha": 3.0}})
+    assert views.action_detail(record, rows[:2]).belief_after == {}
+    assert views.action_detail(record, rows).belief_after == {"alpha": 2.0, "beta": None}
+    assert views.action_detail(record, [*rows, later]).belief_after == {"alpha": 3.0}
 
 
 def test_every_state_can_be_shown() -> None:

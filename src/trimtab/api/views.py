@@ -102,7 +102,10 @@ def action_detail(record: ActionRecord, rows: Sequence[JournalRow]) -> ActionDet
 
 
 def explanation(record: ActionRecord) -> str:
-    """The story of an action in its own sentences, each said once, also where a longer one contains it: symptom, decision, verdict, where it stands, what failed."""
+    """The story of an action in its own sentences: symptom, decision, verdict, where it stands, what failed.
+
+    Each is said once: what a longer one contains is left out.
+    """
     told = (
         record.action.trigger,
         record.action.description,
