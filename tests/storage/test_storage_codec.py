@@ -106,7 +106,7 @@ def test_a_change_of_type_alone_is_a_change(before, after):
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"action":{}}', "null"], ids=repr)
 def test_what_is_no_record_is_a_clear_error(text):
-    with pytest.raises(StoreError, match=r"cannot be read.*trimtab doctor"):
+    with pytest.raises(StoreError, match=r"cannot be read.*last backup"):
         decode(text)
 
 

@@ -113,7 +113,7 @@ def test_which_plant_is_meant(name: str | None, element: str, expected: str | No
 
 
 def test_without_plants_the_remedy_is_named() -> None:
-    with pytest.raises(ConfigError, match="simulate --plant"):
+    with pytest.raises(ConfigError, match="none; a Python program gives them"):
         find_plant({}, None, "shop")
 
 

@@ -43,7 +43,7 @@ def _read_text(path: FilePath, document: Document) -> str | None:
             return _decode(raw, document)
         problem = ("the file is larger than 4 MiB", "check that this is the configuration")
     except FileNotFoundError:
-        problem = ("there is no such file", "check the path, or write one with `trimtab init`")
+        problem = ("there is no such file", "check the path; `trimtab config schema` lists what a configuration may say")
     except IsADirectoryError:
         problem = ("this is a folder, not a file", "name the file in it, e.g. trimtab.yaml")
     except PermissionError:
@@ -75,7 +75,7 @@ def _compose(text: str, document: Document) -> Node | None:
             warnings.simplefilter("ignore")
             root: Node | None = YAML(typ="rt", pure=True).compose(text)
         if root is None or (root.tag == f"{_TAG}null" and not root.value):
-            what, remedy = "the file is empty", "write at least `version: 1` and one element; `trimtab init` writes a start"
+            what, remedy = "the file is empty", "write at least `version: 1` and one element; `trimtab config schema` lists the rest"
         else:
             return root
     except MarkedYAMLError as error:

@@ -91,7 +91,7 @@ def _fields(text: str) -> dict[str, object]:
 def _unreadable(exc: Exception) -> StoreError:
     return StoreError(
         f"a stored action cannot be read: {' '.join(str(exc).split())[:300]}",
-        remedy="Run `trimtab doctor`; restore the last backup if the journal does not hold",
+        remedy="Restore the last backup of the data folder, and find out who wrote to it",
     )
 
 

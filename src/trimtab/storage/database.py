@@ -160,14 +160,14 @@ def _explained(path: Path, doing: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as exc:
-        what, remedy = _EXPLANATIONS.get(getattr(exc, "sqlite_errorcode", -1) & 0xFF, (str(exc), _DOCTOR))
+        what, remedy = _EXPLANATIONS.get(getattr(exc, "sqlite_errorcode", -1) & 0xFF, (str(exc), _UNKNOWN))
         raise StoreError(f"{path} could not be {doing}: {what}", remedy=remedy) from exc
     except OSError as exc:
         remedy = "Name a folder that this user may write to"
         raise StoreError(f"{path} could not be {doing}: {exc.strerror or exc}", remedy=remedy) from exc
 
 
-_DOCTOR = "Run `trimtab doctor`"
+_UNKNOWN = "Check the file and its folder; what was not acknowledged was not written"
 _RIGHTS = "Give this user the right to write to the file and its folder, or name another folder"
 _DAMAGED = "Nothing was changed. Restore the last backup, or move the file aside to start afresh"
 _EXPLANATIONS: Mapping[int, tuple[str, str]] = {

@@ -40,7 +40,7 @@ def find_plant(plants: Mapping[str, Plant], name: str | None, element: str) -> P
         return plants[wanted]
     if name is None and len(plants) == 1:
         return next(iter(plants.values()))
-    known = ", ".join(sorted(plants)) or "none: give one with `trimtab simulate --plant module:Class`"
+    known = ", ".join(sorted(plants)) or "none; a Python program gives them, by assemble(settings, plants={name: plant})"
     raise ConfigError(f"element {element}: no plant is called {wanted!r}", remedy=f"Known plants: {known}")
 
 
