@@ -77,6 +77,11 @@ CASES = {
     ),
     "cooldown": (situation(records=(record(at=NOW - 260),)), WAIT, "cool-down of checkout/workers, 40 s left"),
     "cooldown-undone": (situation(records=(record(S.ROLLED_BACK, at=NOW - 260),)), WAIT, "40 s left"),
+    "cooldown-from-the-undoing": (
+        situation(records=(record(S.ROLLED_BACK, at=NOW - 900, ended_at=NOW - 60),)),
+        WAIT,
+        "240 s left",
+    ),
     "cooldown-simulated": (situation(records=(record(S.SIMULATED, at=NOW - 260, simulated=True),)), WAIT, "40 s left"),
     "asked": (
         situation(records=(record(S.AWAITING_APPROVAL),)),

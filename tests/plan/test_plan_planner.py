@@ -191,6 +191,7 @@ def test_a_lever_that_seemed_to_help_and_could_not_be_proven_goes_first_again():
     assert at_noop_levers(tried) == ["b_increase", "a_increase"]
     assert at_noop_levers(replace(tried, verdict=replace(seemed, futile=True)))[0] == "a_increase"
     assert at_noop_levers(replace(tried, verdict=replace(seemed, effect=0.02)))[0] == "a_increase"
+    assert at_noop_levers(replace(tried, verdict=replace(seemed, effect=0.12, low=-0.5)))[0] == "a_increase"
 
 
 def test_where_one_way_made_it_worse_the_other_goes_first():

@@ -64,9 +64,13 @@ class History:
 
 
 def moved_at(record: ActionRecord) -> float | None:
-    """When the lever was moved; None where it was not. A simulated move counts: it must not repeat faster than a real one."""
+    """When the lever was last moved by the action, undoing included; None where it was not.
+
+    A simulated move counts: it must not repeat faster than a real one.
+    """
     if record.executed_at is not None:
-        return record.executed_at
+        undone = record.state in (ActionState.ROLLED_BACK, ActionState.STEPPED_BACK) and record.ended_at is not None
+        return record.ended_at if undone else record.executed_at
     return record.since if record.state is ActionState.SIMULATED else None
 
 
@@ -105,7 +109,9 @@ def promising(record: ActionRecord) -> bool:
     verdict = record.verdict
     if harmed(record) or verdict is None or verdict.conclusive or verdict.futile or verdict.effect is None:
         return False
-    return record.state in (ActionState.ROLLED_BACK, ActionState.STEPPED_BACK) and verdict.effect >= PROMISING
+    width = (verdict.high or 0.0) - (verdict.low or 0.0)
+    above_noise = verdict.effect >= max(PROMISING, 0.25 * width)  # half of the interval's half-width
+    return record.state in (ActionState.ROLLED_BACK, ActionState.STEPPED_BACK) and above_noise
 
 
 def refused_by_a_person(record: ActionRecord) -> bool:
