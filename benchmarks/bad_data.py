@@ -2,11 +2,12 @@
 
     python benchmarks/bad_data.py [--cases 1000] [--seed 0] [--http 40] [--json]
 
-null, NaN, ±inf, text, zero on error, stale, late, clock back and ahead, HTTP 500, time-out, a sensor that breaks, a metric that is
-gone: on the goal, the guard or both; from a healthy state, in a fault, while a trial settles, is verified, is on probation; for one
-cycle or for ever, with the truth better or worse meanwhile. Most on a virtual clock, `--http` of them over real HTTP on the wall
-clock. The bar: no action rests on it, HOLD is shown within one cycle, and the agent goes on afterwards. Agents that were made
-credulous on purpose have to be caught. Exits 1 on any violation, or where a credulous agent goes unnoticed.
+null, NaN, ±inf, text, zero on error, stale, late, clock back and ahead, HTTP 500, time-out, a sensor that breaks, a metric gone:
+on the goal, the guard or both; from a healthy state, in a fault, while a trial settles, is verified, is on probation; for one
+cycle or for ever, with the truth better or worse meanwhile. Most on a virtual clock, `--http` of them over real HTTP.
+
+The bar: no action rests on it, HOLD is shown within one cycle, and the agent goes on afterwards. Agents that were made credulous
+on purpose have to be caught. Exits 1 on any violation, or where a credulous agent goes unnoticed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import itertools
 import json
 import sys
 import time
@@ -22,7 +24,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from unittest.mock import PropertyMock, patch
 
-from bad_worlds import FOR_EVER, GOAL, KINDS, Case, Scene, Tape, draw
+from bad_worlds import FOR_EVER, GOAL, GUARD, Case, Scene, Tape, draw
 from trimtab.assembly.logs import silence
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.metrics import Health, Trust
@@ -47,15 +49,20 @@ def bad_span(tape: Tape, metric: str) -> Span | None:
     return first, end
 
 
-def violations(case: Case, tape: Tape, slack: float = 0.0) -> Iterator[str]:
-    """The name of every law that the agent broke. `slack` is what a real clock may take longer, in seconds."""
+def violations(case: Case, tape: Tape, slack: float = 0.0, on_the_way: float = 0.0) -> Iterator[str]:
+    """The name of every law that the agent broke.
+
+    On a real clock, in seconds: `slack` is what things may take longer, `on_the_way` how long a sample may take to the agent.
+    """
     spans = {metric: span for metric in case.metrics if (span := bad_span(tape, metric)) is not None}
     if not spans:
         return
     for metric, span in spans.items():
-        yield from _hold_shown(tape, metric, span, slack)
-    yield from _nothing_new(tape, list(spans.values()))
-    yield from _no_credit(tape, list(spans.values()))
+        if span[1] - span[0] > on_the_way:  # else good again, in the same turn, before anybody could look
+            yield from _hold_shown(tape, metric, span, slack)
+    blind = [(start + on_the_way, end) for start, end in spans.values()]
+    yield from _nothing_new(tape, blind)
+    yield from _no_credit(tape, blind, 2 if slack else 0)  # on a real clock sent and received are two moments
     yield from _nothing_believed(tape)
     yield from _afterwards(case, tape, list(spans.values()), slack)
 
@@ -88,7 +95,7 @@ def _nothing_new(tape: Tape, spans: list[Span]) -> Iterator[str]:
         found[lever] = before
 
 
-def _no_credit(tape: Tape, spans: list[Span]) -> Iterator[str]:
+def _no_credit(tape: Tape, spans: list[Span], margin: int) -> Iterator[str]:
     """No trial is kept while its data are bad, and none is credited from more samples than were good."""
     if any(row.to_state in STANDING and _during(row.at, spans) for row in tape.rows):
         yield "nothing kept while blind"
@@ -98,7 +105,8 @@ def _no_credit(tape: Tape, spans: list[Span]) -> Iterator[str]:
         if verdict is None or began is None or verdict.status is not VerdictStatus.IMPROVED:
             continue
         settled = began + record.action.settle_seconds
-        if verdict.n_after > sum(at >= settled - EPSILON for at in times) or verdict.n_before > sum(at < began for at in times):
+        after, before = sum(at >= settled - EPSILON for at in times), sum(at < began for at in times)
+        if verdict.n_after > after + margin or verdict.n_before > before + margin:
             yield "no credit from bad samples"
         if record.success and record.ended_at is not None and _during(record.ended_at, spans):
             yield "no success while blind"
@@ -118,9 +126,9 @@ def _afterwards(case: Case, tape: Tape, spans: list[Span], slack: float) -> Iter
         yield "goes on afterwards"
     acted = any(row.to_state is S.APPLYING and row.at >= good - EPSILON for row in tape.rows)
     untried = not any(record.executed_at for record in tape.records)
-    if case.moment == "fault" and untried and tape.missed and last > good + 30 * tape.interval:
-        if not acted and (case.truth != "worse" or case.metrics == (GOAL,)):
-            yield "acts again afterwards"
+    idle = case.moment == "fault" and untried and not acted and tape.missed and last > good + 30 * tape.interval
+    if idle and (case.truth != "worse" or case.metrics == (GOAL,)):
+        yield "acts again afterwards"
     if case.cycles >= FOR_EVER:
         started = [record for record in tape.records if record.executed_at is not None]
         if any(not record.state.terminal for record in started):
@@ -142,13 +150,6 @@ def _forgets_age() -> AbstractContextManager[object]:
     return patch("trimtab.monitor.tracks._staleness", lambda age, interval: None)
 
 
-def _plans_anyway() -> AbstractContextManager[object]:
-    from trimtab.plan import guards
-
-    blind = tuple(check for check in guards.CHECKS if check is not guards._data) if hasattr(guards, "CHECKS") else None
-    return patch.object(guards, "CHECKS", blind) if blind else patch.object(guards, "_data", lambda c: None)
-
-
 def _goes_by_the_verdict() -> AbstractContextManager[object]:
     return patch("trimtab.execute.trial._untrusted", lambda seen: None)
 
@@ -158,10 +159,13 @@ def _says_nothing() -> AbstractContextManager[object]:
 
 
 CREDULOUS: Mapping[str, tuple[Callable[[], AbstractContextManager[object]], Callable[[Case], bool]]] = {
-    "trusts everything": (_trusts, lambda case: True),
+    "trusts everything": (_trusts, lambda case: case.moment == "fault" and case.cycles >= 8),
     "believes zeros": (_believes_zeros, lambda case: case.kind == "zero on error"),
     "forgets the age of a sample": (_forgets_age, lambda case: case.kind == "stale"),
-    "goes by the verdict alone": (_goes_by_the_verdict, lambda case: case.moment == "verifying" and case.cycles >= 8),
+    "goes by the verdict alone": (
+        _goes_by_the_verdict,
+        lambda case: case.moment == "verifying" and case.cycles >= 8 and case.metrics == (GUARD,),
+    ),
     "says nothing": (_says_nothing, lambda case: True),
 }
 
@@ -191,17 +195,22 @@ def run(cases: int, seed: int) -> tuple[Counter[str], Counter[str], list[tuple[C
     return kinds, moments, broken, number - sum(kinds.values())
 
 
-def unnoticed(seed: int, tries: int = 60) -> tuple[dict[str, str], list[str]]:
-    """What caught each credulous agent, and those that nothing caught."""
+def over_http(cases: int, seed: int) -> list[tuple[Case, set[str]]]:
+    """Cases over real HTTP on the wall clock, each with the laws that were broken."""
+    import bad_http
+
+    return bad_http.run(cases, seed) if cases else []
+
+
+def unnoticed(seed: int, tries: int = 12) -> tuple[dict[str, str], list[str]]:
+    """The laws that caught each credulous agent in `tries` cases that fit it, and the agents that nothing caught."""
     caught: dict[str, str] = {}
     for name, (made, fits) in CREDULOUS.items():
-        fitting = [case for number in range(40 * tries) if fits(case := draw(number, seed))][:tries]
+        fitting = (case for number in range(100 * tries) if fits(case := draw(number, seed)))
         with made():
-            for case in fitting:
-                _, found, _ = play(case, seed)
-                if found:
-                    caught[name] = ", ".join(sorted(found))
-                    break
+            found = {law for case in itertools.islice(fitting, tries) for law in play(case, seed)[1]}
+        if found:
+            caught[name] = ", ".join(sorted(found))
     return caught, [name for name in CREDULOUS if name not in caught]
 
 
@@ -215,16 +224,11 @@ def main() -> int:
     options = parser.parse_args()
     silence()
     began = time.monotonic()
-    over_http = min(options.http, options.cases)
-    kinds, moments, broken, fell_out = run(options.cases - over_http, options.seed)
-    if over_http:
-        import bad_http
-
-        for case, found in bad_http.run(over_http, options.seed):
-            kinds[f"{case.kind} over HTTP"] += 1
-            moments[case.moment] += 1
-            if found:
-                broken.append((case, found))
+    played = over_http(min(options.http, options.cases), options.seed)
+    kinds, moments, broken, fell_out = run(options.cases - len(played), options.seed)
+    kinds.update(f"{case.kind} over HTTP" for case, _ in played)
+    moments.update(case.moment for case, _ in played)
+    broken += [(case, found) for case, found in played if found]
     caught, missed = unnoticed(options.seed)
     laws = Counter(law for _, found in broken for law in found)
     total = sum(kinds.values())

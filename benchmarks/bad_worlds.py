@@ -186,7 +186,11 @@ def draw(number: int, seed: int) -> Case:
 
 YAML = """
 version: 1
-monitoring: {{interval_seconds: {interval}, analysis_interval_seconds: {interval}, optimization_interval_seconds: 5, execution_interval_seconds: 1}}
+monitoring:
+  interval_seconds: {interval}
+  analysis_interval_seconds: {interval}
+  optimization_interval_seconds: 5
+  execution_interval_seconds: 1
 corrective_action_cooldown_seconds: 5
 {more}
 api: {{enabled: false}}
@@ -194,9 +198,9 @@ elements:
   - name: shop
     sensors: [{{type: plant, name: latency, plant: latency}}, {{type: plant, name: errors, plant: errors}}]
     levers:
-      - {{name: workers, type: plant, plant: latency, kind: integer, bounds: [1, 16], settle_seconds: {settle}, {hopes}}}
-      - {{name: log_level, type: plant, plant: latency, kind: choice, choices: [debug, info, error], settle_seconds: {settle}, {hopes}}}
-      - {{name: batch, type: plant, plant: latency, kind: integer, bounds: [1, 32], settle_seconds: {settle}, {hopes}}}
+      - {{name: workers, type: plant, kind: integer, bounds: [1, 16], settle_seconds: {settle}, {hopes}}}
+      - {{name: log_level, type: plant, kind: choice, choices: [debug, info, error], settle_seconds: {settle}, {hopes}}}
+      - {{name: batch, type: plant, kind: integer, bounds: [1, 32], settle_seconds: {settle}, {hopes}}}
     guards: [{{metric_name: shop_error_ratio, max: 0.01}}]
 goals: [{{metric_name: shop_p95_seconds, target_value: 0.2, direction: minimize}}]
 """
@@ -230,7 +234,7 @@ class Scene:
             path = Path(folder) / "trimtab.yaml"
             path.write_text(text)
             settings = load(path, environ={}, sensors=types.sensor_options, levers=types.lever_options)
-        plants = {"latency": Side(self.shop, GOAL), "errors": Side(self.shop, GUARD)}
+        plants = {"shop": self.shop, "latency": Side(self.shop, GOAL), "errors": Side(self.shop, GUARD)}
         return assemble(settings, clock=self.clock, stores=Stores(self.journal, MemoryMetricStore()), plants=plants)
 
     async def play(self) -> bool:
@@ -257,7 +261,7 @@ class Scene:
         await self._go(rng.uniform(15.0, 40.0) * step)
         if case.moment == "healthy":
             return True
-        self.shop.load = rng.uniform(4.5, 9.0)
+        self.shop.load = rng.uniform(4.6, 5.4) if case.moment == "probation" else rng.uniform(4.5, 9.0)
         if case.moment == "fault":
             await self._go(rng.uniform(0.0, 3.0) * step)
             return True

@@ -38,6 +38,7 @@ class FakeView:
     values: dict[str, list[float]] = field(default_factory=dict)
     known: dict[str, Series] = field(default_factory=dict)
     bad: dict[str, Trust] = field(default_factory=dict)
+    crowded: str | None = None
 
     @property
     def now(self) -> float:
@@ -61,6 +62,9 @@ class FakeView:
     def window(self, metric_id: str) -> FakeWindow:
         values = np.array(self.values[metric_id], dtype=float)
         return FakeWindow(STEP * np.arange(1, len(values) + 1), values)
+
+    def crowding(self) -> str | None:
+        return self.crowded
 
     def aggregate(self, name, element, where, how, now, seconds) -> FakeWindow:
         ids = [i for i, s in self.known.items() if s.name == name and element in (None, s.element)]

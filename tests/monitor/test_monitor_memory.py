@@ -10,6 +10,11 @@ from trimtab.domain.metrics import Reading, Series
 from trimtab.monitor import Monitor
 from trimtab.monitor.windows import RingWindow
 
+
+def _bytes_held(window):
+    return window.t.base.nbytes + window.v.base.nbytes
+
+
 STEPS = st.lists(st.floats(0.01, 50.0), min_size=1, max_size=400)
 
 
@@ -20,7 +25,7 @@ def test_a_window_holds_the_newest_samples_in_bounded_memory(steps, max_samples,
         window.append(float(t), float(i))
         assert len(window) <= max_samples
         most = max(most, len(window))
-        assert window.nbytes <= 2 * 8 * min(max(4 * most, 16), 2 * max(max_samples, 8))
+        assert _bytes_held(window) <= 2 * 8 * min(max(4 * most, 16), 2 * max(max_samples, 8))
     fresh = [float(i) for i, t in enumerate(times) if t >= times[-1] - seconds][-max_samples:]
     held = window.v.tolist()
     assert held[-len(fresh) :] == fresh
@@ -53,14 +58,15 @@ def test_a_target_that_invents_labels_cannot_fill_the_memory(make_sensor):
         readings = [Reading(Series.named("queue_length", "shop", {"id": f"{now}-{i}"}), 1.0, float(now)) for i in range(20)]
         monitor.post(sensor, readings, float(now))
         assert len(monitor.series()) <= 50
-    assert monitor.counts.refused > 0
+    assert monitor.crowding() == "20 further series are not read: the limit of 50 is reached"
     for now in range(30, 60):  # and what was invented once is forgotten
         monitor.post(sensor, [Reading(Series.named("queue_length", "shop", {"id": "real"}), 1.0, float(now))], float(now))
     assert [dict(one.labels)["id"] for one in monitor.series()] == ["real"]
+    assert monitor.crowding() is None
 
 
 def test_a_short_window_stays_small_however_long_it_runs():
     window = RingWindow(20.0, 4096)
     for i in range(5_000):
         window.append(float(i), 1.0)
-    assert len(window) == 21 and window.nbytes <= 2 * 8 * 64
+    assert len(window) == 21 and _bytes_held(window) <= 2 * 8 * 64

@@ -137,7 +137,7 @@ def test_a_label_that_is_gone_for_good_is_forgotten_while_its_siblings_go_on(ben
     for i in range(11, 21):
         read(10.0 * i, "b")
     assert bench.monitor.aggregate("queue_length", "shop", (), "sum", 200.0, 0.0).trust.ok
-    assert [dict(one.labels)["pod"] for one in bench.monitor.select("queue_length")] == ["b"]
+    assert [dict(one.labels)["pod"] for one in bench.monitor.series() if one.name == "queue_length"] == ["b"]
 
 
 def test_one_read_may_hold_good_and_bad(bench):

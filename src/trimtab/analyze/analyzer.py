@@ -53,7 +53,9 @@ class Analyzer:
         guards, breached = self._look_at_guards(view, now)
         passed, incomparable = self._limits.look(view, now)
         unusual = self._anomalies.look(view, now)
-        holds = self._say_holds(goals, guards, incomparable, silent_series(view, now, self.named))
+        crowding = view.crowding()
+        rest = [*incomparable, *silent_series(view, now, self.named), *([f"HOLD: {crowding}"] if crowding else [])]
+        holds = self._say_holds(goals, guards, rest)
         return Analysis(now, tuple(goals), tuple(guards), (*breached, *missed, *passed, *unusual), holds)
 
     def _look_at_goals(self, view: MonitorView, now: float, settle: Mapping[str, float]) -> tuple[list[GoalState], list[Symptom]]:
@@ -65,9 +67,7 @@ class Analyzer:
         return [state for state, _ in looks], [symptom for _, symptom in looks if symptom is not None]
 
     @staticmethod
-    def _say_holds(
-        goals: Sequence[GoalState], guards: Sequence[GuardState], incomparable: Sequence[str], silent: Sequence[str]
-    ) -> tuple[str, ...]:
+    def _say_holds(goals: Sequence[GoalState], guards: Sequence[GuardState], rest: Sequence[str]) -> tuple[str, ...]:
         said = [hold(state.goal.metric_name, state.trust.reason) for state in goals if not state.trust.ok]
         said += [hold(state.guard.metric_name, state.trust.reason) for state in guards if not state.trust.ok]
-        return tuple(dict.fromkeys([*said, *incomparable, *silent]))
+        return tuple(dict.fromkeys([*said, *rest]))

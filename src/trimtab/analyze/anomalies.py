@@ -9,7 +9,7 @@ from trimtab.analyze.stream import Detection, StreamDetector
 from trimtab.analyze.view import MonitorView
 from trimtab.domain.goals import Symptom
 from trimtab.domain.metrics import Series, Severity
-from trimtab.domain.words import format_quantity
+from trimtab.domain.words import format_apart
 
 MAX_DETECTORS = 1_000  # of at most 20 KB each: series that goals and guards name come first, then the others as they appear
 _FED_AT_MOST = 512  # samples a turn: after a restart the detectors learn from the restored windows without holding up the loop
@@ -64,8 +64,8 @@ class AnomalyWatch:
 
 
 def _symptom(series: Series, found: Detection, value: float, since: float) -> Symptom:
-    shown = format_quantity(value, series.unit)
-    usual = f"{format_quantity(found.lower, series.unit)} to {format_quantity(found.upper, series.unit)}"
+    shown, lower, upper = format_apart(value, (found.lower, found.upper), series.unit)
+    usual = f"{lower} to {upper}" if lower != upper else lower
     return Symptom(
         kind="anomaly",
         element=series.element,

@@ -71,6 +71,10 @@ class MonitorView(Protocol):
         """The good samples of a series."""
         ...
 
+    def crowding(self) -> str | None:
+        """Which series are not read for want of room, in words; None where there are none."""
+        ...
+
     def aggregate(
         self, name: str, element: str | None, where: Sequence[tuple[str, str]], how: str, now: float, seconds: float
     ) -> AggregateView:

@@ -6,7 +6,7 @@ May import: `domain`, `stats`, NumPy. Never: a clock (`now` is an argument), the
 """
 
 from trimtab.monitor.aggregates import Aggregate
-from trimtab.monitor.monitor import Monitor, MonitorCounts
+from trimtab.monitor.monitor import Monitor
 from trimtab.monitor.windows import SeriesWindow
 
-__all__ = ["Aggregate", "Monitor", "MonitorCounts", "SeriesWindow"]
+__all__ = ["Aggregate", "Monitor", "SeriesWindow"]

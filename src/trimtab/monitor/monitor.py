@@ -27,21 +27,12 @@ Where = Sequence[tuple[str, str]]
 _GONE_AFTER = 10  # reads without a labelled series whose siblings came: a pod or a route that was taken away
 
 
-@dataclass(slots=True)
-class MonitorCounts:
-    """What was not kept, since the start."""
-
-    late: int = 0  # not newer than what was already there
-    invalid: int = 0
-    suspect: int = 0
-    refused: int = 0  # of new series, beyond `max_series`
-
-
 @dataclass(slots=True, eq=False)
 class _Voice:
     """What became of a sensor's last read."""
 
     silent_because: str | None = "has not been read yet"
+    refused: int = 0  # readings of new series, beyond `max_series`
 
 
 class Monitor:
@@ -61,7 +52,6 @@ class Monitor:
         max_series: int = 20_000,
     ) -> None:
         self.sensors = tuple(sensors)
-        self.counts = MonitorCounts()
         self._interval, self._window_seconds = interval_seconds, window_seconds
         self._max_samples, self._max_series = max_samples, max_series
         self._schedule = Schedule(self.sensors, interval_seconds)
@@ -118,9 +108,10 @@ class Monitor:
         """Every series that a sensor yields."""
         return [track.series for track in self._tracks.values() if track.sensor is not None]
 
-    def select(self, metric_name: str, element: str | None = None, where: Where = ()) -> list[Series]:
-        """Series of that name, of `element` and with all the labels of `where`, where given."""
-        return [track.series for track in self._matching(metric_name, element, where)]
+    def crowding(self) -> str | None:
+        """What the last reads brought and no room was left for, in words; None where everything found its place."""
+        refused = sum(voice.refused for voice in self._voices.values())
+        return f"{refused:,} further series are not read: the limit of {self._max_series:,} is reached" if refused else None
 
     def trust(self, metric_id: str, now: float) -> Trust:
         """Whether a decision may rest on a series now, and why not."""
@@ -176,13 +167,13 @@ class Monitor:
     # -- steps of `post`
 
     def _file(self, sensor: Sensor, result: Sequence[Reading], now: float) -> list[Reading]:
-        interval, good = self._schedule.interval_of(sensor), []
+        interval, good, refused = self._schedule.interval_of(sensor), [], 0
         sound = [reading for reading in result if why_invalid(reading, now, interval) is None]
         alive = target_alive(sound, self._last_values(sound))
         for reading in result:
             track = self._track(reading.series)
             if track is None:
-                self.counts.refused += 1
+                refused += 1
                 continue
             self._unclaimed.pop(reading.series.metric_id, None)
             track.claim(sensor, reading.series, now + interval)
@@ -190,21 +181,19 @@ class Monitor:
             if self._judge(track, reading, now, interval, alive):
                 track.append(float(reading.timestamp), float(reading.value))
                 good.append(reading)
+        self._voices[id(sensor)].refused = refused
         return good
 
     def _judge(self, track: Track, reading: Reading, now: float, interval: float, alive: bool) -> bool:
         invalid = why_invalid(reading, now, interval)
         if invalid is not None:
-            self.counts.invalid += 1
             track.fail(invalid, Health.INVALID)
             return False
         if track.window.last is not None and reading.timestamp <= track.window.last[0]:
-            self.counts.late += 1
             track.note_late(float(reading.timestamp))
             return False
         suspect = why_suspect(track, reading.value, alive=alive)
         if suspect is not None:
-            self.counts.suspect += 1
             track.fail(suspect, Health.SUSPECT)
         return suspect is None
 

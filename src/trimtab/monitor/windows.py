@@ -60,11 +60,6 @@ class RingWindow:
         """Time and value of the newest sample."""
         return (float(self._t[self._end - 1]), float(self._v[self._end - 1])) if len(self) else None
 
-    @property
-    def nbytes(self) -> int:
-        """Memory held by the samples."""
-        return self._t.nbytes + self._v.nbytes
-
     def append(self, t: float, v: float) -> None:
         """Add a sample that is newer than all others."""
         if self._end == len(self._t):
