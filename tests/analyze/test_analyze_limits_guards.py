@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -119,6 +121,23 @@ def test_series_with_one_reason_are_held_in_one_sentence(view):
     assert Analyzer([]).analyze(view, view.now).holds == (
         "HOLD: 5 series of shop (m0, m1, m2, …): time-out; no action rests on it",
     )
+
+
+@pytest.mark.parametrize("crowded", [None, "20 further series are not read: the limit of 50 is reached"])
+def test_series_for_which_there_is_no_room_are_held_in_one_sentence(view, crowded):
+    view.add("m", 1.0)
+    view.crowded = crowded
+    assert Analyzer([]).analyze(view, view.now).holds == ((f"HOLD: {crowded}",) if crowded else ())
+
+
+def test_an_anomaly_is_written_with_as_many_digits_as_it_takes_to_see_it(view):
+    rng, analyzer = np.random.default_rng(4), Analyzer([])
+    view.add("process_memory_bytes", *rng.normal(68.60e6, 50.0, 200))
+    analyzer.analyze(view, view.now)
+    view.add("process_memory_bytes", 68.601e6, 68.601e6, 68.601e6)
+    (symptom,) = analyzer.analyze(view, view.now).symptoms
+    value, *usual = re.findall(r"[\d.]+ MB", symptom.evidence)
+    assert value == "68.601 MB" and usual and value not in usual
 
 
 def test_an_anomaly_begins_once_and_lasts_while_it_is_strange(view):

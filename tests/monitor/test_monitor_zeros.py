@@ -47,7 +47,6 @@ def test_a_suspect_zero_is_neither_kept_nor_its_own_precedent(bench, zero):
     for i in range(1, 4):
         assert bench.say(now + 10.0 * i, checkout_p95_seconds=zero) == []
         assert bench.monitor.trust("shop/checkout_p95_seconds", now + 10.0 * i).health is Health.SUSPECT
-    assert bench.monitor.counts.suspect == 3
     bench.say(now + 40.0, checkout_p95_seconds=0.2)
     assert bench.monitor.trust("shop/checkout_p95_seconds", now + 40.0).ok
     assert 0.0 not in bench.monitor.window("shop/checkout_p95_seconds").v

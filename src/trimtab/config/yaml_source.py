@@ -75,7 +75,7 @@ def _compose(text: str, document: Document) -> Node | None:
             warnings.simplefilter("ignore")
             root: Node | None = YAML(typ="rt", pure=True).compose(text)
         if root is None or (root.tag == f"{_TAG}null" and not root.value):
-            what, remedy = "the file is empty", "write at least `version: 1` and one element; `trimtab config schema` has the rest"
+            what, remedy = "the file is empty", "write at least `version: 1` and one element; `trimtab config schema` says how"
         else:
             return root
     except MarkedYAMLError as error:
