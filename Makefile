@@ -48,7 +48,7 @@ $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 
 install: $(VENV)/.runtime ## make .venv with trimtab in it
 
-demo: $(VENV)/.runtime ## see the loop close once, on a real service under real load (about two minutes)
+demo: $(VENV)/.runtime ## see the loop close once, on a real service under real load (about a minute)
 	@$(BIN)/trimtab demo
 
 # One hash seed for all workers: they must agree on the names of the tests, and a set in a parameter prints in hash order.

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from api.fake_agent import FakeAgent
-from trimtab.domain.errors import Forbidden, StoreError, TrimtabError
+from trimtab.domain.errors import Conflict, StoreError, TrimtabError
 
 APPROVE = "/agent/action/approve"
 JSON = {"Content-Type": "application/json"}
@@ -135,7 +135,7 @@ def test_an_unforeseen_error_tells_nothing_but_is_logged(
 
 @pytest.mark.parametrize(
     ("error", "status", "slug"),
-    [(StoreError("disk /secret"), 503, "not-ready"), (Forbidden("not you, with this role"), 403, "not-allowed")],
+    [(StoreError("disk /secret"), 503, "not-ready"), (Conflict("it has ended"), 409, "conflict")],
 )
 def test_errors_of_the_domain_have_their_status(
     open_client: httpx.Client, agent: FakeAgent, error: TrimtabError, status: int, slug: str

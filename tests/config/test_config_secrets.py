@@ -98,21 +98,12 @@ def test_a_short_secret_is_hidden_where_it_stands_alone():
     assert secrets.mask({"a": ["x7", ("x7",)]}) == {"a": ["x***", ("x***",)]}
 
 
-def test_the_digest_speaks_of_settings_and_not_of_secrets(folder):
-    digests = {
-        load(folder / "t.yaml", environ=ENVIRON | {"PW": secret}).digest for secret in ("hunter22", "swordfish-9", "öäü-é")
-    }
-    assert len(digests) == 1
-    (folder / "t.yaml").write_text(CONFIG.replace("16", "17"))
-    assert load(folder / "t.yaml", environ=ENVIRON).digest not in digests
-
-
-def test_order_and_spelling_do_not_change_the_digest(tmp_path):
-    digests = set()
+def test_order_and_spelling_do_not_change_what_is_in_force(tmp_path):
+    read = set()
     for text in ("retention_days: 30\napi: {port: 8642}", "api:\n  port: 0x21C2\nversion: 1", "{}"):
         (tmp_path / "t.yaml").write_text(text)
-        digests.add(load(tmp_path / "t.yaml", environ={}).digest)
-    assert len(digests) == 1
+        read.add(load(tmp_path / "t.yaml", environ={}).model_dump_json())
+    assert len(read) == 1
 
 
 REFERENCES = {
@@ -194,4 +185,4 @@ def test_no_dump_ever_holds_a_secret(tmp_path_factory, secret):
     assert settings.elements[0].levers[0].x["deep"] == [f"Bearer {secret}", secret]
     for view in (repr(settings), settings.model_dump_json(), str(settings.model_dump())):
         assert secret not in view and repr(secret)[1:-1] not in view
-    assert settings.digest == other.digest
+    assert settings.model_dump_json() == other.model_dump_json()

@@ -10,14 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trimtab.stats import (
-    block_means,
     change_points,
     critical_t,
     difference_noise,
     fit_ar1,
     level_precision,
     log_e,
-    log_e_two_means,
     mad_sd,
     running_means,
     tame,
@@ -125,14 +123,7 @@ def test_peeking_at_every_sample_stays_within_the_level() -> None:
     assert naive >= 40
 
 
-def test_two_means_need_two_samples_each_and_some_noise() -> None:
-    few, same = np.array([1.0]), np.array([2.0, 2.0, 2.0])
-    assert log_e_two_means(few, same) == 0.0
-    assert log_e_two_means(same, same + 1) == 0.0
-
-
 def test_blocks() -> None:
-    assert block_means(np.arange(7.0), 3).tolist() == [2.0, 5.0]
     assert running_means(np.arange(4.0), 5).size == 0
     assert level_precision(1, 0.9) == 1.0
 

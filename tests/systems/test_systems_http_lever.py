@@ -171,12 +171,6 @@ def test_a_status_other_than_2xx(status: int, expected: type[LeverError], method
     assert str(status) in str(caught.value) and "shop/workers" in str(caught.value)
 
 
-def test_the_target_says_when_to_come_back() -> None:
-    with http_target(lambda request: request.answer(status=503, Retry_After="7")) as target, pytest.raises(Retryable) as caught:
-        within(target, lambda lever: lever.set(4))
-    assert caught.value.after == 7.0
-
-
 @pytest.mark.parametrize(
     ("body", "named"),
     [

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from trimtab.domain.errors import Conflict, Forbidden, NotFound, StoreError, TrimtabError
+from trimtab.domain.errors import Conflict, NotFound, StoreError, TrimtabError
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:trimtab:problem:"
@@ -35,7 +35,7 @@ KINDS: Mapping[int, tuple[str, str]] = {  # status → last part of `type`, and 
     500: ("internal", "An error of the agent itself"),
     503: ("not-ready", "Not now"),
 }
-_STATUS_OF: Sequence[tuple[type[TrimtabError], int]] = ((NotFound, 404), (Conflict, 409), (Forbidden, 403), (StoreError, 503))
+_STATUS_OF: Sequence[tuple[type[TrimtabError], int]] = ((NotFound, 404), (Conflict, 409), (StoreError, 503))
 
 
 class Refused(FastAPIHTTPException):

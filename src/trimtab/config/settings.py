@@ -5,8 +5,6 @@ Built by `loader.load` from a YAML file, or directly in Python. Read by `assembl
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -197,11 +195,6 @@ class Settings(Part):
     def redact(self, text: str) -> str:
         """`text` with every secret of this configuration replaced by `***`."""
         return self._secrets.redact(text)
-
-    @property
-    def digest(self) -> str:
-        """A stable hash of all that is in force, secrets excepted: equal digests behave alike."""
-        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def locks_of(settings: Settings, element_name: str) -> frozenset[str]:

@@ -12,8 +12,7 @@ TrimtabError                what happened, where, what to do
 │   └── JournalCorrupt      the hash chain of the journal does not hold
 ├── AlreadyRunning          a second agent on one data folder
 ├── NotFound                no such action, goal or series
-├── Conflict                the request does not fit the state that it meets (HTTP 409)
-└── Forbidden               no token, or a role that may not do this
+└── Conflict                the request does not fit the state that it meets (HTTP 409)
 """
 
 from __future__ import annotations
@@ -57,10 +56,6 @@ class LeverError(TrimtabError):
 class Retryable(LeverError):
     """A passing fault. The effect may or may not have happened: probe before anything else."""
 
-    def __init__(self, message: str, *, after: float = 1.0, remedy: str = "") -> None:
-        super().__init__(message, remedy=remedy)
-        self.after = after  # seconds to wait before looking again
-
 
 class Permanent(LeverError):
     """The lever refused, and will again. Nothing was changed."""
@@ -88,7 +83,3 @@ class NotFound(TrimtabError):
 
 class Conflict(TrimtabError):
     """The request does not fit the state that it meets: a stale plan, a second approval, an action that has ended."""
-
-
-class Forbidden(TrimtabError):
-    """The caller may not do this."""

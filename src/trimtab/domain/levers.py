@@ -174,15 +174,3 @@ def _boolean(raw: object) -> bool:
     if isinstance(raw, int) and raw in (0, 1):
         return bool(raw)
     raise ValueError(f"expected true or false, got {raw!r}")
-
-
-RISK_BANDS: tuple[tuple[float, str], ...] = ((0.3, "safe"), (0.6, "medium"), (1.0, "risky"))  # requirement A4
-
-
-def risk_band(risk_level: float) -> str:
-    """The word for a risk level.
-
-    >>> risk_band(0.3), risk_band(0.5), risk_band(0.9)
-    ('safe', 'medium', 'risky')
-    """
-    return next(name for limit, name in RISK_BANDS if risk_level <= limit)

@@ -6,7 +6,6 @@ has one canonical unit, and a `Unit` converts only within its own dimension.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -39,11 +38,6 @@ class Unit(StrEnum):
     PER_SECOND = "per_second"
     COUNT = "count"
     NONE = ""
-
-    @property
-    def dimension(self) -> str:
-        """The quantity measured; only units of one dimension convert into each other."""
-        return _DIMENSIONS[self][0]
 
     def convert(self, value: float, to: Unit) -> float:
         """`value`, given in this unit, in the unit `to`.
@@ -148,11 +142,6 @@ class Series:
         """A stable id of the identity, e.g. `shop/p95_seconds{route="/pay"}`, unique within one agent."""
         labels = ",".join(f'{key}="{value}"' for key, value in self.labels)
         return f"{self.element}/{self.name}" + (f"{{{labels}}}" if labels else "")
-
-    @property
-    def key(self) -> str:
-        """A short stable hash of `metric_id`, for stores."""
-        return hashlib.blake2b(self.metric_id.encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from trimtab.domain.metrics import Health, Reading, Series, Trust
 from trimtab.domain.ports import Sensor
 from trimtab.monitor.aggregates import ENOUGH, Aggregate, combine, recent
 from trimtab.monitor.schedule import Schedule
-from trimtab.monitor.tracks import Track, why_invalid, why_suspect
+from trimtab.monitor.tracks import Track, why_invalid, why_old, why_suspect
 from trimtab.monitor.windows import RingWindow, SeriesWindow
 from trimtab.monitor.zeros import target_alive
 
@@ -191,6 +191,10 @@ class Monitor:
             return False
         if track.window.last is not None and reading.timestamp <= track.window.last[0]:
             track.note_late(float(reading.timestamp))
+            return False
+        old = why_old(reading, now, interval)
+        if old is not None:
+            track.fail(old, Health.STALE)
             return False
         suspect = why_suspect(track, reading.value, alive=alive)
         if suspect is not None:

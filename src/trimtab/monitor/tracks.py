@@ -97,6 +97,11 @@ def why_invalid(reading: Reading, now: float, interval: float) -> str | None:
     return None
 
 
+def why_old(reading: Reading, now: float, interval: float) -> str | None:
+    """Why a sample that is new to us is too old to be kept, or None: with a clock set back its time says nothing."""
+    return _staleness(now - float(reading.timestamp), interval)
+
+
 def _as_float(raw: object) -> float | None:
     if not isinstance(raw, int | float | np.floating | np.integer):
         return None

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from trimtab.domain.levers import RISK_BANDS
-
 RiskModel = Literal["odds", "fixed"]
 
 RISK_PENALTY = 0.5  # requirement A2: the weight of risk against expected value
 ASK_ABOVE_RISK = 0.7  # requirement A4: above it a person is asked, whatever the settings say
-SAFE_RISK = RISK_BANDS[0][0]  # 0.3, requirement A4: up to here an action may be tried unproven
+SAFE_RISK = 0.3  # requirement A4: up to here an action is safe and may be tried unproven
 PATIENCE = 3  # failures in a row before what was learned overrules the declared priors: one bad trial proves little
 FORGIVEN_AFTER = 86_400.0  # seconds: loads differ from day to day, so what failed yesterday may be tried anew
 TOLERANCE = 1e-9  # 0.1 × 0.5 must reach a threshold of 0.05 in binary arithmetic too

@@ -12,16 +12,6 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 
-def block_means(y: Array, size: int) -> Array:
-    """Means of consecutive, disjoint blocks of `size` samples, aligned to the *end* (the newest block is whole). (n // size,).
-
-    >>> block_means(np.array([9.0, 1.0, 3.0, 5.0, 7.0]), 2)
-    array([2., 6.])
-    """
-    count = y.size // size
-    return np.asarray(y[y.size - count * size :].reshape(count, size).mean(axis=1), dtype=np.float64)
-
-
 def running_means(y: Array, size: int) -> Array:
     """Means of every run of `size` neighbours, (n − size + 1,); empty when there are fewer samples than that.
 

@@ -26,8 +26,8 @@ TAUS = (0.4, 2.0, 10.0)  # expected differences in noise units, weighed equally:
 _T_RANGE, _PARTS, _ROUNDS = (0.5, 1e5), 16, 5  # search for the critical t: 12 / 15⁵ on the log scale, rounded down
 
 
-def log_e(t2: Array | float, information: Array | float, df: Array | float, taus: tuple[float, ...] = TAUS) -> Array:
-    """Logarithm of the e-value, averaged over `taus`; all arguments broadcast. Conclusive at level α when ≥ log(1/α).
+def log_e(t2: Array | float, information: Array | float, df: Array | float) -> Array:
+    """Logarithm of the e-value, averaged over `TAUS`; all arguments broadcast. Conclusive at level α when ≥ log(1/α).
 
     `t2`: squared t statistic. `information`: 1 / var(difference) in noise units. `df`: degrees of freedom of the noise.
 
@@ -35,14 +35,14 @@ def log_e(t2: Array | float, information: Array | float, df: Array | float, taus
     (True, False)
     """
     t2, information, df = np.asarray(t2, float), np.asarray(information, float), np.asarray(df, float)
-    k = 1.0 + information[..., None] * np.square(np.asarray(taus))
+    k = 1.0 + information[..., None] * np.square(np.asarray(TAUS))
     ratio = np.log1p(t2 / df)[..., None] - np.log1p((t2 / df)[..., None] / k)
     each = 0.5 * (df + 1.0)[..., None] * ratio - 0.5 * np.log(k)
     top = each.max(axis=-1)
     return np.asarray(top + np.log(np.exp(each - top[..., None]).mean(axis=-1)), dtype=np.float64)
 
 
-def critical_t(information: Array | float, df: Array | float, alpha: float, taus: tuple[float, ...] = TAUS) -> Array:
+def critical_t(information: Array | float, df: Array | float, alpha: float) -> Array:
     """The |t| at which `log_e` reaches log(1/α): half-width of the confidence sequence in standard errors; inf where unreachable.
 
     >>> float(critical_t(10.0, 1000.0, 0.05).round(1))
@@ -51,27 +51,10 @@ def critical_t(information: Array | float, df: Array | float, alpha: float, taus
     information, df = np.broadcast_arrays(np.asarray(information, float), np.asarray(df, float))
     target, parts = math.log(1.0 / alpha), np.linspace(0.0, 1.0, _PARTS)
     low, width = np.full(information.shape, math.log(_T_RANGE[0])), math.log(_T_RANGE[1] / _T_RANGE[0])
-    reachable = log_e(_T_RANGE[1] ** 2, information, df, taus) >= target
+    reachable = log_e(_T_RANGE[1] ** 2, information, df) >= target
     for _ in range(_ROUNDS):
         t = np.exp(low[..., None] + width * parts)
-        below = log_e(t * t, information[..., None], df[..., None], taus) < target
+        below = log_e(t * t, information[..., None], df[..., None]) < target
         width /= _PARTS - 1
         low = low + width * np.maximum(below.sum(axis=-1) - 1, 0)
     return np.where(reachable, np.exp(low), np.inf)
-
-
-def log_e_two_means(a: Array, b: Array, taus: tuple[float, ...] = TAUS) -> float:
-    """Log e-value that two sets of independent samples, (n_a,) and (n_b,), differ in mean; 0.0 (no evidence) below two each.
-
-    Aggregate correlated samples first (per user, per block). On log latency it compares geometric means.
-
-    >>> log_e_two_means(np.array([1.0, 2.0, 1.5, 1.2]), np.array([9.0, 8.0, 8.5, 9.1])) > math.log(20)
-    True
-    """
-    if a.size < 2 or b.size < 2:
-        return 0.0
-    information, df = a.size * b.size / (a.size + b.size), a.size + b.size - 2
-    square = (float(np.square(a - a.mean()).sum()) + float(np.square(b - b.mean()).sum())) / df
-    if square <= 0.0:
-        return 0.0
-    return float(log_e((a.mean() - b.mean()) ** 2 * information / square, float(information), float(df), taus))

@@ -22,7 +22,6 @@ class SensorType:
 
     options: type[SensorOptions]
     build: Callable[[Any, str, Net], Sensor]  # Any: an instance of `options`, which the caller has checked
-    summary: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,4 +30,3 @@ class LeverType:
 
     options: type[LeverOptions]
     build: Callable[[Any, LeverSpec, Net], Lever]
-    summary: str = ""

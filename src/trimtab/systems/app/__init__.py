@@ -93,9 +93,5 @@ def _channel(options: AppSensorOptions | AppLeverOptions) -> Channel:
     return InProcessChannel(timeout_seconds=options.timeout_seconds)
 
 
-SENSORS: Mapping[str, SensorType] = {
-    "app": SensorType(AppSensorOptions, _build_sensor, "what a Python program exposes by trimtab.sdk")
-}
-LEVERS: Mapping[str, LeverType] = {
-    "app": LeverType(AppLeverOptions, _build_lever, "a lever that a Python program exposes by trimtab.sdk")
-}
+SENSORS: Mapping[str, SensorType] = {"app": SensorType(AppSensorOptions, _build_sensor)}
+LEVERS: Mapping[str, LeverType] = {"app": LeverType(AppLeverOptions, _build_lever)}

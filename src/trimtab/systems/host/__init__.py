@@ -29,7 +29,5 @@ def _build(options: HostOptions, element: str, net: Net) -> Sensor:
     return HostSensor(options.paths, element, name=options.name or "host", interval=options.interval_seconds)
 
 
-SENSORS: Mapping[str, SensorType] = {
-    "host": SensorType(HostOptions, _build, "processor, memory, disks, load, network of this machine")
-}
+SENSORS: Mapping[str, SensorType] = {"host": SensorType(HostOptions, _build)}
 LEVERS: Mapping[str, LeverType] = {}

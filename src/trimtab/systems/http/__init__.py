@@ -28,8 +28,8 @@ def _build_lever(options: HttpLeverOptions, spec: LeverSpec, net: Net) -> Lever:
 
 
 SENSORS: Mapping[str, SensorType] = {
-    "http_json": SensorType(HttpJsonOptions, _build_sensor, "takes numbers out of a JSON document"),
+    "http_json": SensorType(HttpJsonOptions, _build_sensor),
 }
 LEVERS: Mapping[str, LeverType] = {
-    "http": LeverType(HttpLeverOptions, _build_lever, "a setting behind a URL: GET reads it, PUT sets it"),
+    "http": LeverType(HttpLeverOptions, _build_lever),
 }

@@ -15,7 +15,6 @@ from trimtab.systems.values import as_kind, read_as_kind
 # 408 request timed out, 409 conflict, 423 locked, 425 too early, 429 too many requests: each passes by itself
 PASSING_STATUSES = frozenset({408, 409, 423, 425, 429})
 MAX_VALUE_BYTES = 64 * 1024
-MAX_RETRY_SECONDS = 60.0
 
 
 class HttpLever:
@@ -64,16 +63,10 @@ class HttpLever:
     def _refusal(self, method: str, answer: Answer) -> LeverError:
         words = f"lever {self.spec.lever_id}: {method} {answer.url} answered HTTP {answer.status}: {answer.glimpse()}"
         if answer.status >= 500 or answer.status in PASSING_STATUSES:
-            return Retryable(words, after=_retry_after(answer))
+            return Retryable(words)
         if 300 <= answer.status < 400:
             return Permanent(words, remedy="Redirects are not followed: name the final URL")
         return Permanent(words)
 
     async def close(self) -> None:
         """Nothing is held: connections belong to `Net`."""
-
-
-def _retry_after(answer: Answer) -> float:
-    """Seconds to wait, as the target asks in Retry-After, within reason."""
-    asked = answer.headers.get("retry-after", "")
-    return min(max(float(asked), 1.0), MAX_RETRY_SECONDS) if asked.isascii() and asked.isdigit() else 1.0

@@ -59,5 +59,5 @@ def _build_lever(options: PlantLeverOptions, spec: LeverSpec, net: Net) -> Lever
     return PlantLever(find_plant(net.plants, options.plant, spec.element), spec)
 
 
-SENSORS: Mapping[str, SensorType] = {"plant": SensorType(PlantSensorOptions, _build_sensor, "the metrics of a simulated element")}
-LEVERS: Mapping[str, LeverType] = {"plant": LeverType(PlantLeverOptions, _build_lever, "a lever of a simulated element")}
+SENSORS: Mapping[str, SensorType] = {"plant": SensorType(PlantSensorOptions, _build_sensor)}
+LEVERS: Mapping[str, LeverType] = {"plant": LeverType(PlantLeverOptions, _build_lever)}

@@ -22,6 +22,6 @@ def _build(options: PrometheusOptions, element: str, net: Net) -> Sensor:
 
 
 SENSORS: Mapping[str, SensorType] = {
-    "prometheus": SensorType(PrometheusOptions, _build, "scrapes a target, or asks a Prometheus server"),
+    "prometheus": SensorType(PrometheusOptions, _build),
 }
 LEVERS: Mapping[str, LeverType] = {}
