@@ -135,7 +135,7 @@ def test_an_unforeseen_error_tells_nothing_but_is_logged(
 
 @pytest.mark.parametrize(
     ("error", "status", "slug"),
-    [(StoreError("disk /secret"), 503, "not-ready"), (Conflict("it has ended"), 409, "conflict")],
+    [(StoreError("disk /secret"), 503, "not-ready"), (Conflict("the action has ended by now"), 409, "conflict")],
 )
 def test_errors_of_the_domain_have_their_status(
     open_client: httpx.Client, agent: FakeAgent, error: TrimtabError, status: int, slug: str

@@ -1,7 +1,7 @@
-"""Means over blocks of neighbours: what autocorrelated samples are aggregated into before they are compared.
+"""Means over runs of neighbours: what autocorrelated samples are aggregated into before they are compared.
 
-Block means of length b have variance ≈ (σ² / b) · (1 + ρ) / (1 − ρ) and are nearly independent once b is well above
-1 / (1 − ρ); Carlstein (1986), "The use of subseries values for estimating the variance of a general statistic".
+Means over b neighbours have variance ≈ (σ² / b) · (1 + ρ) / (1 − ρ), and those b apart are nearly independent once b is well
+above 1 / (1 − ρ); Carlstein (1986), "The use of subseries values for estimating the variance of a general statistic".
 """
 
 from __future__ import annotations
