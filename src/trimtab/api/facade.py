@@ -20,7 +20,7 @@ class AgentFacade(Protocol):
 
     @property
     def state(self) -> str:
-        """Starting, running, paused, stopping, …"""
+        """starting | running | hold | paused | stopping."""
         ...
 
     @property

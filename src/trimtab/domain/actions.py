@@ -316,7 +316,7 @@ class ActionRecord:
 
 @dataclass(frozen=True, slots=True)
 class JournalRow:
-    """One line of the journal: a transition of an action, or a note about the agent (`action_id` empty).
+    """One line of the journal: a transition of an action, or a note about one, or about the agent (`action_id` empty).
 
     `hash` is the SHA-256, or the HMAC where a key is configured, over the row and `previous`: no row
     can be altered or removed unseen.
@@ -324,7 +324,7 @@ class JournalRow:
 
     seq: int
     at: float
-    kind: str  # transition | paused | resumed | frozen | unfrozen | note
+    kind: str  # transition | paused | resumed | frozen | unfrozen | learned | checked | recalled | note
     action_id: str
     from_state: ActionState | None
     to_state: ActionState | None

@@ -27,7 +27,7 @@ class MetricType(StrEnum):
 
 
 class Unit(StrEnum):
-    """A unit of measure; `scale` converts to the base unit of its dimension."""
+    """A unit of measure; it converts into those of its own dimension only."""
 
     SECONDS = "seconds"
     MILLISECONDS = "milliseconds"

@@ -1,4 +1,7 @@
-"""Every Protocol that two rooms meet at. The fewest methods that serve; conformance suites for each are in `trimtab.testing`."""
+"""Every Protocol that two rooms meet at. The fewest methods that serve.
+
+`trimtab.testing` has the conformance suites for what others bring: stores, sensors, levers and jobs.
+"""
 
 from __future__ import annotations
 
@@ -151,7 +154,7 @@ class Journal(Protocol):
         data: Mapping[str, object] | None = None,
         action_id: str = "",
     ) -> JournalRow:
-        """Write a row that moves no action: paused, resumed, frozen, unfrozen, note."""
+        """Write a row that moves no action; the kinds are those of `JournalRow`."""
         ...
 
     async def unfinished(self) -> Sequence[ActionRecord]:

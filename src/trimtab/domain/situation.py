@@ -32,5 +32,5 @@ class Situation:
     levers: Mapping[str, LeverState]  # lever id → state
     records: tuple[ActionRecord, ...] = ()  # recent actions, oldest first, those under way among them
     paused: bool = False
-    samples: Mapping[str, int] | None = None  # goal id → samples at hand
+    samples: Mapping[str, int] | None = None  # goal id → samples that show the level it is at now
     trouble: str | None = None  # why nothing may be decided at all: a store is lost
