@@ -9,6 +9,7 @@ import pytest
 from plan.plan_world import (
     COLD,
     EXPLORING,
+    GOAL,
     GOOD,
     IMPROVED,
     NOW,
@@ -95,8 +96,13 @@ CASES = {
         WAIT,
         "nobody answered workers_increase_1: asked again in 200 s",
     ),
-    "in-flight": (situation(records=(record(S.SETTLING, lever="cache"),)), WAIT, "holds checkout (settling)"),
-    "scheduled": (situation(records=(record(S.SCHEDULED, lever="cache"),)), WAIT, "holds checkout (scheduled)"),
+    "in-flight": (situation(records=(record(S.SETTLING, lever="cache"),)), WAIT, "cache 1 → 3 (settling) holds checkout"),
+    "scheduled": (situation(records=(record(S.SCHEDULED, lever="cache"),)), WAIT, "cache 1 → 3 (scheduled) holds checkout"),
+    "one-goal": (
+        situation(records=(record(S.SETTLING, element="search", locks=frozenset()),)),
+        WAIT,
+        "search/workers 1 → 3 (settling) holds goal:checkout_p95_seconds",
+    ),
     "foreign-lock": (
         situation(records=(record(S.APPLYING, element="db", locks=frozenset({"checkout"})),)),
         WAIT,
@@ -132,7 +138,7 @@ PASSED = {
     "one-of-two-symptoms-confirmed": situation(symptoms=(symptom(confirmed=False), symptom())),
     "guard-elsewhere": situation(guards=(replace(guard(trust=STALE), element="search"),)),
     "guard-broken-before": situation(guards=(guard(0.5),)),
-    "other-element-in-flight": situation(records=(record(S.SETTLING, element="search", locks=frozenset()),)),
+    "other-element-in-flight": situation(records=(record(S.SETTLING, element="search", locks=frozenset(), goal_id="goal:else"),)),
     "explored-elsewhere": situation(records=(record(element="search", locks=frozenset(), at=NOW - 1, decision=EXPLORING),)),
     "never-arrived": situation(records=(record(S.FAILED, lever="cache", at=NOW - 1, decision=EXPLORING, acknowledged=False),)),
     "on-probation": situation(records=(record(S.KEPT_ON_PROBATION, at=NOW - 301),)),
@@ -198,14 +204,19 @@ def test_a_clock_set_back_never_lengthens_a_cooldown():
 def three_elements(count: int = 5):
     specs = [LeverSpec("workers", f"shop{n}", bounds=(1, 16)) for n in range(count)]
     levers = {spec.lever_id: lever(spec) for spec in specs}
-    actions = [action(action_id=f"a{n}", element=f"shop{n}", locks=frozenset({f"shop{n}"})) for n in range(count)]
-    return replace(situation(), levers=levers), actions
+    goals = [replace(GOAL, element=spec.element) for spec in specs]
+    actions = [action(action_id=f"a{n}", element=f"shop{n}", goal_id=goals[n].goal_id, locks=frozenset()) for n in range(count)]
+    states = tuple(goal_state(goal=goal, element=goal.element or "") for goal in goals)
+    return replace(situation(), levers=levers, analysis=Analysis(NOW, states)), actions
 
 
 @pytest.mark.parametrize(("limit", "running", "acting"), [(3, 0, 3), (3, 2, 1), (3, 3, 0), (1, 0, 1), (3, 7, 0), (0, 0, 0)])
 def test_never_more_than_so_many_at_once(limit, running, acting):
     world, actions = three_elements()
-    records = [record(S.VERIFYING if n % 2 else S.SCHEDULED, element=f"other{n}", locks=frozenset()) for n in range(running)]
+    records = [
+        record(S.VERIFYING if n % 2 else S.SCHEDULED, element=f"other{n}", locks=frozenset(), goal_id=f"goal:{n}")
+        for n in range(running)
+    ]
     plan = planned(replace(world, records=tuple(records)), *actions, max_concurrent_actions=limit)
     choices = [decision.choice for _, decision in plan.decided]
     assert choices.count(ACT) == acting and choices.count(WAIT) == 5 - acting

@@ -182,8 +182,8 @@ class OptimizationAction:
 
     @property
     def held(self) -> frozenset[str]:
-        """What no two actions may hold at once: the declared locks, the element, the lever, and the goal that judges it."""
-        return self.locks | {self.element, self.lever_id, self.goal_id}
+        """What no two actions may hold at once: the locks, the element among them, and the goal that judges it."""
+        return self.locks | {self.goal_id}
 
     @property
     def parameters(self) -> dict[str, LeverValue]:

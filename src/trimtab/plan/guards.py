@@ -137,15 +137,19 @@ def _refused(c: Candidate) -> str | None:
 
 
 def _locks(c: Candidate) -> str | None:
-    mine = c.action.locks
     for record in c.history.active:
-        if shared := mine & record.action.locks:
-            return f"{record.action_id} holds {', '.join(sorted(shared))} ({record.state.value})"
+        if shared := _shared(c.action, record.action):
+            return f"{record.action.move} ({record.state.value.replace('_', ' ')}) holds {shared}"
     for action, decision in c.accepted:
-        shared = mine & action.locks if decision.choice is Choice.ACT else frozenset()  # asking holds no lock
+        shared = _shared(c.action, action) if decision.choice is Choice.ACT else ""  # asking holds no lock
         if shared or action.lever_id == c.action.lever_id:
-            return f"{action.action_id} comes first and holds {', '.join(sorted(shared)) or action.lever_id}"
+            return f"{action.move} comes first and holds {shared or action.lever_id}"
     return None
+
+
+def _shared(a: OptimizationAction, b: OptimizationAction) -> str:
+    """What both would hold, empty where they may run side by side; the goal is named only where it is all they share."""
+    return ", ".join(sorted(a.locks & b.locks or a.held & b.held))
 
 
 def _exploring(c: Candidate) -> str | None:
