@@ -82,13 +82,12 @@ def test_simulation_puts_a_lever_that_sets_nothing_before_every_real_one(make, s
     assert agent.parts.simulated is simulate
 
 
-@pytest.mark.parametrize(
-    ("automatic", "autonomy"), [("true", Autonomy.ACT), ("false", Autonomy.ASK)], ids=["automatic", "a person decides"]
-)
-def test_a_lever_without_a_word_on_autonomy_follows_the_switch(make, automatic, autonomy):
-    specs = {key: state.spec for key, state in make(f"safety: {{enable_automatic_actions: {automatic}}}\n").levers.states.items()}
-    assert specs["web/threads"].autonomy is autonomy
-    assert specs["web/cache"].autonomy is Autonomy.ASK
+@pytest.mark.parametrize("automatic", [True, False], ids=["automatic", "a person decides"])
+def test_the_switch_reaches_the_plan_and_leaves_the_levers_as_declared(make, automatic):
+    agent = make(f"safety: {{enable_automatic_actions: {str(automatic).lower()}}}\n")
+    specs = {key: state.spec for key, state in agent.levers.states.items()}
+    assert agent.parts.plan_settings.enable_automatic_actions is automatic
+    assert (specs["web/threads"].autonomy, specs["web/cache"].autonomy) == (Autonomy.ACT, Autonomy.ASK)
 
 
 @pytest.mark.parametrize("enabled", [True, False])

@@ -32,9 +32,9 @@ class TrialRules:
     rollback_on_failure: bool = True
 
     def deadline(self, record: ActionRecord) -> float:
-        """When an undecided trial ends: three settling times or twenty samples after settling, whichever is later."""
+        """When an undecided trial ends: three settling times or twelve samples after settling, whichever is later."""
         settle = record.action.settle_seconds
-        span = self.verify_seconds if self.verify_seconds is not None else max(3.0 * settle, 20.0 * self.sample_seconds)
+        span = self.verify_seconds if self.verify_seconds is not None else max(3.0 * settle, 12.0 * self.sample_seconds)
         return (record.executed_at or record.since) + settle + span
 
     def watched_until(self, record: ActionRecord) -> float:
@@ -193,12 +193,15 @@ def _worth_it(verdict: Verdict, rules: TrialRules) -> bool:
 
 
 def _calm(record: ActionRecord, seen: Seen, rules: TrialRules, verdict: Verdict | None) -> bool:
-    """Whether stepping back would leave the goal met, by the best guess of the effect; tried anyway after ten watches."""
+    """Whether stepping back would leave the goal met, even if the change did half of what it may have done at best.
+
+    An experiment that seems bound to break the goal is put off; after ten watches it is made anyway: nothing unproven stays.
+    """
     ended = record.ended_at or record.since
     overdue = seen.now - ended >= 10.0 * (rules.watched_until(record) - ended)
     if overdue or verdict is None or verdict.effect is None or seen.goal is None or seen.goal.current is None:
         return True
-    goal, effect = seen.goal.goal, min(verdict.effect, 0.99)
+    goal, effect = seen.goal.goal, min(max(verdict.effect, 0.5 * (verdict.high or 0.0)), 0.99)
     without = seen.goal.current / (1.0 - effect) if goal.direction.sign < 0 else seen.goal.current / (1.0 + effect)
     return goal.met_by(without)
 

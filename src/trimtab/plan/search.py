@@ -144,7 +144,7 @@ def _extrapolated(last: ActionRecord, case: Case) -> float:
         or isinstance(end, str)
     ):
         return 0.0
-    return reach(abs(end - start), last.verdict.effect, case.goal.goal.direction, case.goal.miss)
+    return reach(float(start), float(end), last.verdict.effect, case.goal.goal.direction, case.goal.miss)
 
 
 def _ways(case: Case) -> list[int]:

@@ -6,7 +6,7 @@ Every value lies on the lever's grid (whole steps from its lower bound, or from 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, floor, log
+from math import ceil, exp, floor, log
 
 from trimtab.domain.direction import Direction
 from trimtab.domain.levers import LeverKind, LeverSpec
@@ -69,18 +69,24 @@ def step_size(spec: LeverSpec, *, far: bool, guard_near: bool, last_move: float 
     return max(spec.step, min(max(base, doubled), AT_MOST * span(spec)))
 
 
-def reach(last_move: float, effect: float, direction: Direction, miss: float) -> float:
-    """How far to move so that the goal is met, if the metric goes on to change by the same factor per unit of the lever.
+def reach(start: float, end: float, effect: float, direction: Direction, miss: float) -> float:
+    """How far to move on from `end` so that the goal is met, after the move from `start` to it had a verified `effect`.
 
-    `effect` is relative and verified, `miss` as in `Goal.miss`. A secant in the logarithm of the metric, with a tenth to spare;
-    trusted for at most twice the last move, since returns diminish.
+    `effect` is relative, `miss` as in `Goal.miss`. The metric is taken for a power of the lever, as with capacity, where each
+    unit more does less than the one before; where the lever may be zero or negative, for an exponential. A tenth is added to
+    spare, and no more than twice the last move is believed.
 
-    >>> round(reach(2.0, 0.5, Direction.MINIMIZE, 1.0), 2)
-    2.28
+    >>> round(reach(1.0, 2.0, 0.5, Direction.MINIMIZE, 1.0), 2)  # twice the lever halved the metric, which is twice too high
+    2.0
+    >>> round(reach(4.0, 8.0, 0.5, Direction.MINIMIZE, 0.25), 2)  # a quarter too high
+    3.0
     """
     factor = 1.0 - min(effect, 0.99) if direction is Direction.MINIMIZE else 1.0 + effect
-    rate = abs(log(factor)) / last_move if last_move > 0.0 else 0.0
-    return min(log((1.0 + miss) * 1.1) / rate, 2.0 * last_move) if rate > 0.0 else 0.0
+    if start == end or factor <= 0.0 or factor == 1.0:
+        return 0.0
+    times = log((1.0 + miss) * 1.1) / abs(log(factor))  # of the last move's effect, in logarithms
+    further = end * exp(times * log(end / start)) - end if start > 0.0 and end > 0.0 else (end - start) * times
+    return min(abs(further), 2.0 * abs(end - start))
 
 
 def step_from(spec: LeverSpec, current: float, direction: int, size: float, unsafe: float | None = None) -> int | float | None:
