@@ -123,7 +123,7 @@ def test_series_with_one_reason_are_held_in_one_sentence(view):
     )
 
 
-@pytest.mark.parametrize("crowded", [None, "20 further series are not read: the limit of 50 is reached"])
+@pytest.mark.parametrize("crowded", [None, "the limit of 50 series is reached: 20 further ones are not read"])
 def test_series_for_which_there_is_no_room_are_held_in_one_sentence(view, crowded):
     view.add("m", 1.0)
     view.crowded = crowded

@@ -58,7 +58,7 @@ def test_a_target_that_invents_labels_cannot_fill_the_memory(make_sensor):
         readings = [Reading(Series.named("queue_length", "shop", {"id": f"{now}-{i}"}), 1.0, float(now)) for i in range(20)]
         monitor.post(sensor, readings, float(now))
         assert len(monitor.series()) <= 50
-    assert monitor.crowding() == "20 further series are not read: the limit of 50 is reached"
+    assert monitor.crowding() == "the limit of 50 series is reached: 20 further ones are not read"
     for now in range(30, 60):  # and what was invented once is forgotten
         monitor.post(sensor, [Reading(Series.named("queue_length", "shop", {"id": "real"}), 1.0, float(now))], float(now))
     assert [dict(one.labels)["id"] for one in monitor.series()] == ["real"]

@@ -111,7 +111,7 @@ class Monitor:
     def crowding(self) -> str | None:
         """What the last reads brought and no room was left for, in words; None where everything found its place."""
         refused = sum(voice.refused for voice in self._voices.values())
-        return f"{refused:,} further series are not read: the limit of {self._max_series:,} is reached" if refused else None
+        return f"the limit of {self._max_series:,} series is reached: {refused:,} further ones are not read" if refused else None
 
     def trust(self, metric_id: str, now: float) -> Trust:
         """Whether a decision may rest on a series now, and why not."""
