@@ -53,7 +53,7 @@ demo: $(VENV)/.runtime ## see the loop close once, on a real service under real 
 
 # One hash seed for all workers: they must agree on the names of the tests, and a set in a parameter prints in hash order.
 test: $(VENV)/.dev ## run the tests: no root, no network once installed
-	@PYTHONHASHSEED=0 $(PY) -m pytest -n $(JOBS) -m "not services"
+	@$(PY) -m pytest -n $(JOBS) -m "not services"
 
 test-services: $(VENV)/.dev ## run the tests that need servers (in this version nothing does)
 	@echo "No part of this version needs a server: nothing to install or start. Running the tests marked 'services', if any:"

@@ -137,7 +137,7 @@ class AutonomousAgent(Desk):
             reason = (
                 f"P(success) {before.p_success:.2f} → {after.p_success:.2f}, P(harm) {before.p_harm:.2f} → {after.p_harm:.2f}"
             )
-            data = {"before": _plain(before), "after": _plain(after)}
+            data = {"before": before.numbers(), "after": after.numbers()}
             await self.book.note("learned", reason, now, action_id=record.action_id, data=data)
         if ended:
             self.schedule.wake(Stage.PLAN)
@@ -185,7 +185,7 @@ class AutonomousAgent(Desk):
     async def _enter(self, action: OptimizationAction, decision: Decision, now: float) -> None:
         if decision.choice is Choice.WAIT or (decision.choice is Choice.IGNORE and action.plan_hash in self._ignored):
             return
-        belief = _plain(self.beliefs.of(action))
+        belief = self.beliefs.of(action).numbers()
         record = await self.book.propose(action, decision, now, belief_before=belief, simulated=self.parts.simulated)
         if decision.choice is Choice.ACT:
             await self.book.move(record, S.SCHEDULED, decision.reason, now)
@@ -375,8 +375,3 @@ class AutonomousAgent(Desk):
 def _subject(hold: str) -> str:
     """What a hold sentence is about: "HOLD: shop_p95_seconds: 2 of the 5 samples …" speaks of shop_p95_seconds."""
     return hold.removeprefix("HOLD: ").split(": ")[0]
-
-
-def _plain(belief: Any) -> dict[str, float]:
-    names = ("p_success", "p_success_low", "improvement", "improvement_low", "p_harm", "p_harm_high", "trials", "successes")
-    return {name: float(getattr(belief, name)) for name in names}

@@ -43,7 +43,7 @@ def test_anything_becomes_json(value: object) -> None:
         ({"b", "a"}, ["a", "b"]),
         ("\ud800", "?"),
     ],
-    ids=repr,
+    ids=["nan", "float32", "int64", "word", "value", "set", "surrogate"],
 )
 def test_values_of_the_domain_and_of_numpy(value: object, expected: object) -> None:
     assert views.plain(value) == expected

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
+import structlog
+
 import trimtab
 from trimtab.agent import AutonomousAgent
 from trimtab.analyze import Analyzer
@@ -59,6 +61,7 @@ def assemble(
     clock = clock or WallClock()
     stores = stores or on_disk(settings)
     net, types = Net(plants), registry()
+    _say_what_is_left_out(settings, types)
     selfwatch = SelfSensor()
     watches_itself = isinstance(clock, WallClock)  # in virtual time the real process is no part of the story
     sensors = [*_sensors(settings, types, net), *([selfwatch] if watches_itself else [])]
@@ -95,6 +98,14 @@ def assemble(
             release=net.close,
         )
     )
+
+
+def _say_what_is_left_out(settings: Settings, types: Registry) -> None:
+    log = structlog.get_logger("trimtab")
+    for problem in types.problems:
+        log.warning("System left out", reason=problem)
+    if settings.notifications:
+        log.warning("Notifications are only written to the log in this version", configured=len(settings.notifications))
 
 
 def on_disk(settings: Settings) -> Stores:

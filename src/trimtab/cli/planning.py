@@ -48,8 +48,6 @@ async def _fresh(settings: Any) -> dict[str, Any]:
 
 def _print_plan(document: dict[str, Any]) -> None:
     show.line(document["sentence"])
-    rows = [
-        (show.styled(one["choice"]), one["description"], show.why(one["choice"], one["reason"])) for one in document["decisions"]
-    ]
+    rows = [(show.styled(one["choice"]), one["description"], one["reason"]) for one in document["decisions"]]
     if rows:
         show.table("Proposals", ("decision", "change", "why"), rows)

@@ -160,7 +160,7 @@ def _facts(record: ActionRecord) -> Iterator[tuple[str, str]]:
     yield "trigger", record.action.trigger
     if record.decision is not None:
         choice = record.decision.choice.value
-        yield "decision", f"{choice}: {show.why(choice, record.decision.reason)}"
+        yield "decision", f"{choice}: {record.decision.reason}"
     if record.verdict is not None:
         yield "verdict", f"{record.verdict.reason} (method: {record.verdict.method})"
     if record.approved_by:

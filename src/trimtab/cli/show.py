@@ -78,16 +78,6 @@ def _print_trimmed(drawn: Any) -> None:
         sys.stdout.write(re.sub(r"(?: |\x1b\[[0-9;]*m)+$", lambda end: "\x1b[0m" if "\x1b" in end[0] else "", row) + "\n")
 
 
-def why(choice: str, reason: str) -> str:
-    """The reason of a decision beside its choice, which it need not say again.
-
-    >>> why("ask", "asks a person: risk 0.80 is high"), why("act", "acts, exploratory"), why("wait", "cooling down")
-    ('risk 0.80 is high', 'exploratory', 'cooling down')
-    """
-    told = {"ask": "asks a person: ", "act": "acts, "}.get(choice, "")
-    return reason.removeprefix(told).removeprefix("acts: ") if told else reason
-
-
 def line(text: str, style: str = "") -> None:
     """Print one sentence; markup in it is text."""
     from rich.text import Text

@@ -21,12 +21,14 @@ def of_metric(name: str, value: float | None) -> str:
     return format_quantity(value, infer_unit(name))
 
 
-def setting(value: LeverValue) -> str:
+def setting(value: LeverValue | None) -> str:
     """A lever's value as a person writes it.
 
-    >>> setting(True), setting(0.25), setting("lru")
-    ('on', '0.25', 'lru')
+    >>> setting(True), setting(0.25), setting("lru"), setting(None)
+    ('on', '0.25', 'lru', 'nothing')
     """
+    if value is None:
+        return "nothing"
     if isinstance(value, bool):
         return "on" if value else "off"
     return f"{value:.6g}" if isinstance(value, float) else str(value)

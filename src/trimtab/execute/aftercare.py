@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from trimtab.domain.actions import ActionRecord
 from trimtab.domain.actions import ActionState as S
-from trimtab.domain.words import format_number
+from trimtab.domain.words import of_metric
 from trimtab.execute.book import Book
 from trimtab.execute.observer import Evidence
 
@@ -31,7 +31,7 @@ class Aftercare:
         for action_id in [key for key, due in self._due.items() if due <= now]:
             del self._due[action_id]
             record = self._book.get(action_id)
-            guards = self._evidence.guards(record.action.locks | {record.action.element})
+            guards = self._evidence.guards(record.action.locks)
             broken = [state for state in guards if state.breached]
             sentence = self._sentence(record, [state.guard.metric_name for state in broken])
             await self._book.note("checked", sentence, now, action_id=action_id)
@@ -44,6 +44,6 @@ class Aftercare:
             where = f"{record.action.metric_name} cannot be read"
         else:
             standing = "met" if goal.achieved else "missed"
-            where = f"{record.action.metric_name} is at {format_number(goal.current)}, its goal {standing}"
+            where = f"{record.action.metric_name} is at {of_metric(record.action.metric_name, goal.current)}, its goal {standing}"
         held = f"still broken: {', '.join(broken)}" if broken else "every guard holds"
         return f"after the rollback {where}; {held}"

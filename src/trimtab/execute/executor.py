@@ -15,6 +15,7 @@ from trimtab.domain.actions import ActionState as S
 from trimtab.domain.errors import LeverError, Permanent
 from trimtab.domain.levers import LeverValue
 from trimtab.domain.ports import Clock
+from trimtab.domain.words import setting
 from trimtab.execute.book import Book
 from trimtab.execute.kin import STANDING, holder_of
 from trimtab.execute.levers import LeverBook
@@ -102,7 +103,7 @@ class Executor:
         return await self.book.move(
             record,
             S.APPLYING,
-            f"setting {record.action.lever_id} to {record.action.to_value!r}",
+            f"setting {record.action.lever_id} to {setting(record.action.to_value)}",
             now,
             executed_at=now,
             snapshot=value,
@@ -134,7 +135,7 @@ class Executor:
     def _void(self, record: ActionRecord, value: LeverValue) -> str | None:
         action, state = record.action, self.levers.states[record.action.lever_id]
         if not state.spec.same(value, action.from_value):
-            return f"the plan is stale: {action.lever_id} reads {value!r}, it was planned at {action.from_value!r}"
+            return f"the plan is stale: {action.lever_id} reads {setting(value)}, it was planned at {setting(action.from_value)}"
         if state.frozen:
             return f"{action.lever_id} is frozen: {state.frozen}"
         goal = self._observer.evidence.goal(action.goal_id)
@@ -151,10 +152,12 @@ class Executor:
             error = failure
         seen = await self._see(record)
         if holds_ours(record, seen):
-            reason = f"{action.lever_id} reads {seen.value!r}; settling for {action.settle_seconds:g} s"
+            reason = f"{action.lever_id} reads {setting(seen.value)}; settling for {action.settle_seconds:g} s"
             return await self.book.move(record, S.SETTLING, reason, seen.now, acknowledged=True)
         message = (
-            error.message if error is not None else seen.unreadable or f"{action.lever_id} reads {seen.value!r} after the change"
+            error.message
+            if error is not None
+            else seen.unreadable or f"{action.lever_id} reads {setting(seen.value)} after the change"
         )
         if isinstance(error, Permanent) and seen.value is not None and seen.spec.same(seen.value, record.snapshot):
             return await self.book.move(record, S.FAILED, f"{message}; nothing changed", seen.now, error=message)

@@ -18,6 +18,7 @@ from trimtab.domain.errors import LeverError
 from trimtab.domain.goals import GoalState, GuardState
 from trimtab.domain.ports import Clock
 from trimtab.domain.verdicts import Verdict
+from trimtab.domain.words import setting
 from trimtab.execute.book import Book
 from trimtab.execute.kin import disturbances, first_later, is_suspect, kin_of, successor_of, undisturbed
 from trimtab.execute.levers import LeverBook
@@ -88,7 +89,7 @@ class Observer:
 
     def guards(self, record: ActionRecord) -> Sequence[GuardState]:
         """The guards that an action must not breach."""
-        return self.evidence.guards(record.action.locks | {record.action.element})
+        return self.evidence.guards(record.action.locks)
 
     def forget(self, action_id: str) -> None:
         """Drop what is kept of an action that has ended."""
@@ -100,7 +101,7 @@ class Observer:
         for lever_id, state in self._levers.states.items():
             sibling = lever_id != record.action.lever_id and bool(state.spec.locks & record.action.locks)
             if sibling and since is not None and state.moved_by_others_at is not None and state.moved_by_others_at > since:
-                return f"another hand moved {lever_id} to {state.value!r} meanwhile, so that nothing can be told apart"
+                return f"another hand moved {lever_id} to {setting(state.value)} meanwhile, so that nothing can be told apart"
         return None
 
     def _verdict(self, record: ActionRecord, kin: Sequence[ActionRecord]) -> Verdict | None:

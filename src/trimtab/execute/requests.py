@@ -72,11 +72,11 @@ def requested_action(
     spec = executor.levers.lever(lever_id).spec
     state = executor.levers.states[lever_id]
     if not spec.allows(value):
-        raise Conflict(f"{lever_id} cannot be set to {value!r}", remedy=f"it takes {spec.domain_in_words}")
+        raise Conflict(f"{lever_id} cannot be set to {setting(value)}", remedy=f"it takes {spec.domain_in_words}")
     if state.value is None:
         raise Conflict(f"{lever_id} has not been read yet", remedy="try again once it answers")
     if spec.same(state.value, value):
-        raise Conflict(f"{lever_id} is at {value!r} already")
+        raise Conflict(f"{lever_id} is at {setting(value)} already")
     judged_by = next((g for g in goals if g.element == spec.element), None) or next(iter(goals), None)
     if judged_by is None:
         raise Conflict("there is no goal to judge the change by", remedy="add one under goals: in the configuration")
@@ -107,7 +107,7 @@ async def _refuse_stale(executor: Executor, record: ActionRecord, now: float) ->
     except LeverError as error:
         raise Conflict(f"{action.lever_id} cannot be read, so that the plan cannot be checked: {error.message}") from error
     if not executor.levers.states[action.lever_id].spec.same(value, action.from_value):
-        stale = f"the plan is stale: {action.lever_id} reads {value!r}, it was planned at {action.from_value!r}"
+        stale = f"the plan is stale: {action.lever_id} reads {setting(value)}, it was planned at {setting(action.from_value)}"
         record = _awaiting(executor, action.action_id)
         await executor.book.move(record, S.EXPIRED, stale, now)
         raise Conflict(stale, remedy="it will be proposed anew if it is still needed")

@@ -14,7 +14,7 @@ from trimtab.domain.actions import ActionState as S
 from trimtab.domain.goals import GoalState, GuardState
 from trimtab.domain.levers import LeverSpec, LeverValue, Reversibility
 from trimtab.domain.verdicts import Verdict, VerdictStatus
-from trimtab.domain.words import format_number
+from trimtab.domain.words import of_metric, setting
 
 PROBE_SECONDS = 12.0  # how long to look for an effect in doubt before turning back
 ROLLBACK_SECONDS = 15.0  # how long to try to restore before a person is paged; with probing, within 30 s of a restart
@@ -99,9 +99,10 @@ def _probing(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None
     if seen.now < (record.executed_at or record.since) + IN_DOUBT_SECONDS and not record.acknowledged:
         return None  # a slow target may still carry out what it was asked
     if record.acknowledged:
-        return Step(S.YIELDED, f"{record.action.lever_id} is back at {seen.value!r} without us")
+        return Step(S.YIELDED, f"{record.action.lever_id} is back at {setting(seen.value)} without us")
     return Step(
-        S.FAILED, f"{record.error or 'no acknowledgement'}; {record.action.lever_id} still reads {seen.value!r}: nothing changed"
+        S.FAILED,
+        f"{record.error or 'no acknowledgement'}; {record.action.lever_id} still reads {setting(seen.value)}: nothing changed",
     )
 
 
@@ -109,7 +110,7 @@ def _found_in_place(record: ActionRecord, seen: Seen) -> Step:
     if record.interrupted or seen.recall:
         why = seen.recall or "the agent was interrupted, so that nothing proves this change"
         return Step(S.ROLLING_BACK, why, interrupted=record.interrupted, acknowledged=True)
-    return Step(S.SETTLING, f"{record.action.lever_id} was found at {seen.value!r}", acknowledged=True)
+    return Step(S.SETTLING, f"{record.action.lever_id} was found at {setting(seen.value)}", acknowledged=True)
 
 
 def _settling(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
@@ -233,7 +234,8 @@ def _breach(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
         known = state.guard.guard_id in before
         if known and state.guard.excess(state.value) <= 1.2 * state.guard.excess(before[state.guard.guard_id]):
             continue
-        reason = f"guard {state.guard.metric_name} breached: {format_number(state.value)} against {state.guard.limits}"
+        read = of_metric(state.guard.metric_name, state.value)
+        reason = f"guard {state.guard.metric_name} breached: {read} against {state.guard.limits}"
         step = _turn_back(record, rules, reason)
         return step if step is None else replace(step, guard=state.guard.guard_id)
     return None
@@ -271,7 +273,7 @@ def holds_ours(record: ActionRecord, seen: Seen) -> bool:
 
 
 def _foreign(record: ActionRecord, seen: Seen) -> str:
-    read = f"{record.action.lever_id} reads {seen.value!r}"
+    read = f"{record.action.lever_id} reads {setting(seen.value)}"
     return f"{read}, which is not what we set: another hand has it, or the target changed what it was asked; we let go"
 
 
@@ -282,14 +284,14 @@ def after_rollback(record: ActionRecord, seen: Seen) -> Step | None:
     if seen.value is not None and seen.spec.same(seen.value, record.snapshot):
         if not record.acknowledged and seen.now < (record.executed_at or record.since) + IN_DOUBT_SECONDS:
             return None  # what was asked may still take effect: then it has to be taken back
-        done = f"{record.action.lever_id} is back at {seen.value!r}, read back"
+        done = f"{record.action.lever_id} is back at {setting(seen.value)}, read back"
         return Step(record.undo_ends, f"{record.rollback_reason or record.reason}; {done}")
     if seen.value is not None and not holds_ours(record, seen):
         return Step(S.YIELDED, _foreign(record, seen))
     if seen.now - record.since > ROLLBACK_SECONDS:
-        stuck = seen.unreadable or f"{record.action.lever_id} still reads {seen.value!r}"
+        stuck = seen.unreadable or f"{record.action.lever_id} still reads {setting(seen.value)}"
         return Step(
-            S.ROLLBACK_FAILED, f"could not restore {record.action.lever_id} to {record.snapshot!r}: {stuck}; it is frozen"
+            S.ROLLBACK_FAILED, f"could not restore {record.action.lever_id} to {setting(record.snapshot)}: {stuck}; it is frozen"
         )
     return None
 

@@ -12,7 +12,7 @@ from trimtab.domain.actions import ActionRecord
 from trimtab.domain.goals import Analysis, GoalState, GuardState
 from trimtab.domain.metrics import Health, Trust
 from trimtab.domain.situation import LeverState
-from trimtab.domain.words import format_number
+from trimtab.domain.words import of_metric
 from trimtab.execute.kin import disturbances
 from trimtab.monitor import Monitor
 from trimtab.stats import steady_tail
@@ -36,7 +36,7 @@ class LastAnalysis:
 
     def guards(self, elements: frozenset[str]) -> Sequence[GuardState]:
         """How the guards of these elements stand."""
-        return [state for state in self.analysis.guards if state.element in elements]
+        return self.analysis.guards_of(elements)
 
     def met(self) -> tuple[str, ...]:
         """The goals that are met now."""
@@ -46,7 +46,7 @@ class LastAnalysis:
         """The goals that are clearly missed now (the symptom is there, not just one sample), each with a sentence."""
         clear = {symptom.goal_id for symptom in self.analysis.symptoms if symptom.kind == "goal_missed" and symptom.confirmed}
         return {
-            state.goal.goal_id: f"{state.goal.metric_name} is missed now ({format_number(state.current or 0.0)})"
+            state.goal.goal_id: f"{state.goal.metric_name} is missed now ({of_metric(state.goal.metric_name, state.current)})"
             for state in self.analysis.goals
             if state.goal.goal_id in clear
         }
