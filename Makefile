@@ -18,7 +18,7 @@ short = $(if $(filter-out 0,$(SHORT)),$(1),$(2))
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-services check format bench bench-verdicts bench-unknown bench-blast bench-api chaos dist constraints which-python clean
+.PHONY: help install demo test test-services check format bench bench-verdicts bench-unknown bench-blast bench-bad-data bench-api chaos dist constraints which-python clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -51,7 +51,6 @@ install: $(VENV)/.runtime ## make .venv with trimtab in it
 demo: $(VENV)/.runtime ## see the loop close once, on a real service under real load (about a minute)
 	@$(BIN)/trimtab demo
 
-# One hash seed for all workers: they must agree on the names of the tests, and a set in a parameter prints in hash order.
 test: $(VENV)/.dev ## run the tests: no root, no network once installed
 	@$(PY) -m pytest -n $(JOBS) -m "not services"
 
@@ -70,7 +69,7 @@ format: $(VENV)/.dev ## put the code into the project's format
 
 # -- measurements: each prints its figures and fails when its bar is missed
 
-bench: bench-verdicts bench-blast bench-api chaos bench-unknown ## all of them, one after the other
+bench: bench-verdicts bench-blast bench-bad-data bench-api chaos bench-unknown ## all of them, one after the other
 
 bench-verdicts: $(VENV)/.dev ## how often a verdict flatters a change that does nothing, and how soon it finds a real one
 	$(PY) benchmarks/verdicts.py $(call short,--reps 100 --only honesty,--reps 500)
@@ -81,6 +80,9 @@ bench-unknown: $(VENV)/.dev ## a service never seen before, with and without a f
 
 bench-blast: $(VENV)/.dev ## 100,000 generated plans against an independent checker
 	$(PY) benchmarks/blast_radius.py --plans $(call short,5000,100000)
+
+bench-bad-data: $(VENV)/.dev ## 1,000 generated cases of bad data against the whole agent
+	$(PY) benchmarks/bad_data.py $(call short,--cases 40 --http 0,--cases 1000)
 
 bench-api: $(VENV)/.dev ## a fuzzer driven by the OpenAPI document
 	$(PY) benchmarks/api_fuzz.py $(call short,--examples 5 --phases examples$(comma)coverage$(comma)fuzzing,--examples 200)
