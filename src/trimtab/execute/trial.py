@@ -194,16 +194,17 @@ def _worth_it(verdict: Verdict, rules: TrialRules) -> bool:
 
 
 def _calm(record: ActionRecord, seen: Seen, rules: TrialRules, verdict: Verdict | None) -> bool:
-    """Whether stepping back would leave the goal met, even if the change did half of what it may have done at best.
+    """Whether stepping back would leave the goal met, even if the change did all that its interval allows.
 
-    An experiment that seems bound to break the goal is put off; after ten watches it is made anyway: nothing unproven stays.
+    An experiment that may break the goal is put off; after ten watches it is made anyway: nothing unproven stays for ever.
     """
     ended = record.ended_at or record.since
-    overdue = seen.now - ended >= 10.0 * (rules.watched_until(record) - ended)
-    if overdue or verdict is None or verdict.effect is None or seen.goal is None or seen.goal.current is None:
+    if seen.now - ended >= 10.0 * (rules.watched_until(record) - ended):
         return True
-    goal, effect = seen.goal.goal, min(max(verdict.effect, 0.5 * (verdict.high or 0.0)), 0.99)
-    without = seen.goal.current / (1.0 - effect) if goal.direction.sign < 0 else seen.goal.current / (1.0 + effect)
+    if verdict is None or verdict.high is None or seen.goal is None or seen.goal.current is None:
+        return False
+    goal, most = seen.goal.goal, min(verdict.high, 0.99)
+    without = seen.goal.current / (1.0 - most) if goal.direction.sign < 0 else seen.goal.current / (1.0 + verdict.high)
     return goal.met_by(without)
 
 
