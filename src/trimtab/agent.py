@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOOK_AGAIN_SECONDS = 0.9  # a critical reading is confirmed this soon, so that it leads to action within five seconds
+LEAST_REST_SECONDS = 0.01  # between two turns: whatever is overdue, the loop leaves the processor to others
 BUSY_SECONDS = 1.0  # how often an action under way is looked after at the least
 PRUNE_SECONDS = 3600.0
 AT_ONCE_SECONDS = 6.0  # that a person waits at most for what was asked: one effect time-out and a second
@@ -69,6 +70,8 @@ class AutonomousAgent(Desk):
 
     async def turn(self, now: float) -> float:
         """One turn of the loop: whatever is due or was woken, in this order. Returns when the next stage is due."""
+        if self.monitor.next_due() <= now:
+            self.schedule.wake(Stage.MONITOR)
         for stage, step in (
             (Stage.MONITOR, self._monitor),
             (Stage.ANALYZE, self._analyze),
@@ -177,10 +180,12 @@ class AutonomousAgent(Desk):
         self.parts.selfwatch.store_write = self.clock.now() - began
 
     async def _look(self, lever_id: str) -> None:
+        readable = self.levers.states[lever_id].trust.ok or not self.levers.states[lever_id].read_at
         try:
             await self.levers.look(lever_id, self.clock.now())
         except TrimtabError as error:
-            self._log.warning("Lever unreadable", lever=lever_id, reason=str(error))
+            if readable:
+                self._log.warning("Lever unreadable", lever=lever_id, reason=str(error))
 
     async def _enter(self, action: OptimizationAction, decision: Decision, now: float) -> None:
         if decision.choice is Choice.WAIT or (decision.choice is Choice.IGNORE and action.plan_hash in self._ignored):
@@ -364,12 +369,10 @@ class AutonomousAgent(Desk):
 
     async def _rest(self, until: float) -> None:
         self._woken.clear()
-        rest = until - self.clock.now()
-        if rest > 0 and not self._stopping:
-            try:
+        rest = max(until - self.clock.now(), LEAST_REST_SECONDS)
+        if not self._stopping:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), rest)
-            except TimeoutError:
-                return
 
 
 def _subject(hold: str) -> str:

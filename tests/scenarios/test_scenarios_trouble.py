@@ -7,8 +7,10 @@ import asyncio
 import pytest
 
 from scenarios.stage import Shop, Stage
+from trimtab.assembly import assemble, load_settings
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.errors import StoreError
+from trimtab.loop.clocks import WallClock
 from trimtab.loop.schedule import Stage as LoopStage
 
 
@@ -169,6 +171,33 @@ def test_a_change_that_a_person_asks_for_is_judged_like_any_other(tmp_path):
     assert (record.state, record.approved_by) == (S.ROLLED_BACK, "ann")
     assert record.guard_breached
     assert stage.shop.levers["batch"] == 4
+
+
+def test_a_sensor_that_hangs_does_not_make_the_loop_spin(tmp_path):
+    """On the wall clock: the other sensors fall out of step with the stage that reads them."""
+    stage = Stage(tmp_path, Shop(29))
+    agent = assemble(
+        load_settings(tmp_path / "trimtab.yaml"), clock=WallClock(), stores=stage.stores, plants={"shop": stage.shop}
+    )
+    turns = []
+    real = agent.turn
+
+    async def hang(now):
+        await asyncio.sleep(30.0)
+
+    async def turn(now):
+        turns.append(now)
+        return await real(now)
+
+    async def story():
+        agent.parts.sensors[0].read, agent.turn = hang, turn
+        running = asyncio.ensure_future(agent.run())
+        await asyncio.sleep(3.2)
+        agent.stop()
+        await running
+
+    asyncio.run(story())
+    assert 3 <= len(turns) <= 60, len(turns)
 
 
 def test_everything_is_closed_although_one_thing_will_not(tmp_path):

@@ -36,7 +36,7 @@ def call(settings: Settings, method: str, path: str, body: dict[str, Any] | None
         with httpx.Client(base_url=url_of(settings), timeout=TIMEOUT, trust_env=False, headers=headers) as client:
             answer = client.request(method, path, json=body)
     except httpx.ConnectError:
-        remedy = "start it with `trimtab run`" if settings.api.enabled else "api.enabled is false in the configuration"
+        remedy = "Start it with `trimtab run`" if settings.api.enabled else "api.enabled is false in the configuration"
         raise NotRunning(f"no agent answers at {url_of(settings)}", remedy=remedy) from None
     except httpx.HTTPError as error:
         raise Refused(f"the agent at {url_of(settings)} did not answer: {error}", remedy="look at its log") from None
@@ -50,8 +50,14 @@ def call(settings: Settings, method: str, path: str, body: dict[str, Any] | None
 
 
 def _problem(answer: Any) -> str:
+    """What the agent says is wrong; anything but a problem document comes from somebody else."""
     try:
         problem = answer.json()
-        return str(problem.get("detail") or problem.get("title"))
+        said = (problem.get("detail") or problem.get("title")) if isinstance(problem, dict) else None
     except ValueError:
-        return f"HTTP {answer.status_code}: what answers there is not trimtab"
+        said = None
+    return (
+        str(said)
+        if said
+        else f"HTTP {answer.status_code}: what answers at {answer.request.url.host}:{answer.request.url.port} is not trimtab"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ def create(config: Path | None, name: str, role: str, days: float | None, json: 
         show.as_json({"name": name, "role": role, "token": token})
     else:
         show.line(token)
+    note = "From now on a running agent asks everybody for a token, this command line included: put one into TRIMTAB_TOKEN."
+    print(note, file=sys.stderr)  # noqa: T201
     return 0
 
 
@@ -31,7 +34,8 @@ def show_all(config: Path | None, json: bool) -> int:
         )
     else:
         rows = [(t.name, t.role.value, _day(t.created_at), _day(t.expires_at) if t.expires_at else "never") for t in tokens]
-        show.table("Tokens", ("name", "role", "made", "expires"), rows, empty="none: on loopback no token is needed")
+        empty = "none: on loopback no token is needed (an agent that has seen one asks for one until it is restarted)"
+        show.table("Tokens", ("name", "role", "made", "expires"), rows, empty=empty)
     return 0
 
 

@@ -149,7 +149,9 @@ class Book:
                     del self._records[key]
 
     async def _tell(self, record: ActionRecord) -> None:
-        line = _LOG_LINES.get(record.state, f"Action {record.state.value.replace('_', ' ')}")
+        words = f"Action {record.state.value.replace('_', ' ')}"
+        asked_for = record.state is ActionState.ROLLED_BACK and (record.interrupted or record.actor != "trimtab")
+        line = words if asked_for else _LOG_LINES.get(record.state, words)
         level = self._log.warning if record.status is ActionStatus.FAILED else self._log.info
         level(line, action_id=record.action_id, action=record.description, state=record.state.value, reason=record.reason,
               actor=record.actor)  # fmt: skip

@@ -22,7 +22,7 @@ class Against:
 
     def __str__(self) -> str:
         past = " and the series' own past" if self.own_past else ""
-        episodes = ", in which such episodes ended by themselves," if self.episodes else ""
+        episodes = ", in which such episodes ended by themselves" if self.episodes else ""
         drift = " and the drift it was on" if self.drift else ""
         return f"the {self.samples:,} samples since {moment(self.since)}{past}{episodes}{drift}"
 
