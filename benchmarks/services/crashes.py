@@ -160,7 +160,9 @@ def _judge(case: Case, folder: Path, service: dict[str, Any], left: Left) -> Non
         f"{record['action']['action_id']} is {state} in the end" for state, record in actions if state not in TERMINAL
     ]
     held, expected = service["values"][case.kind], journalled_value(case.kind, actions)
-    if held != expected:
+    # The other hand writes a second after ours, which may be after a fast restart has undone the action: then its value stands.
+    came_last = bool(dict(case.scenario.slow).get("foreign")) and held == FOREIGN[case.kind]
+    if held != expected and not came_last:
         left.problems.append(f"by the journal ({left.state}) the lever should hold {expected!r}; it holds {held!r}")
 
 
