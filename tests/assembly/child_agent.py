@@ -106,7 +106,9 @@ def free_port() -> int:
 
 def environment(**more: str) -> dict[str, str]:
     """The caller's environment without what would change how trimtab behaves."""
-    mine = {key: value for key, value in os.environ.items() if not key.startswith(("TRIMTAB", "FORCE_COLOR", "NO_COLOR", "COLUMNS"))}
+    mine = {
+        key: value for key, value in os.environ.items() if not key.startswith(("TRIMTAB", "FORCE_COLOR", "NO_COLOR", "COLUMNS"))
+    }
     return {**mine, **more}
 
 
