@@ -209,3 +209,14 @@ class World:
 
 def run(coroutine):
     return asyncio.run(coroutine)
+
+
+async def through(world, *, seconds=2.0, turns=60):
+    """Advance one action until it has ended."""
+    await world.schedule()
+    record = await world.advance()
+    for _ in range(turns):
+        if record.state.terminal:
+            break
+        record = await world.advance(seconds=seconds)
+    return record
