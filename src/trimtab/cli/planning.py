@@ -24,6 +24,8 @@ def plan(config: Path | None, json: bool) -> int:
     if json:
         show.as_json(document)
     else:
+        if agent is None:
+            show.line("No agent is running. From a few fresh looks one would decide:")
         _print_plan(document)
     waiting = [] if agent is None else agent["awaiting_approval"]
     if waiting and not json:
