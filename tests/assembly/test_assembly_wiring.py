@@ -63,7 +63,6 @@ def test_everything_that_the_yaml_names_is_there(make):
     assert (parts.plan_settings.cooldown_seconds, parts.plan_settings.max_concurrent_actions) == (42.0, 2)
     assert parts.plan_settings.min_improvement_threshold == 0.2
     assert parts.settle_by_element["web"] == 9.0
-    assert [goal.metric_name for goal in parts.goals] == ["web_p95_seconds"]
     assert parts.analyzer.named == {"web_p95_seconds", "web_error_ratio"}
     assert (parts.simulated, parts.serve is not None) == (False, True)
 

@@ -55,7 +55,6 @@ records = st.builds(
     goals_met_before=st.lists(st.text()).map(tuple),
     belief_before=st.dictionaries(st.text(), numbers),
     simulated=st.booleans(),
-    attempts=st.integers(),
 )
 
 

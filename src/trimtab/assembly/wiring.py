@@ -85,7 +85,6 @@ def assemble(
             store=stores.metrics,
             plan_settings=_plan_settings(settings),
             periods=_periods(settings),
-            goals=tuple(goal.goal() for goal in settings.goals),
             sensors=sensors,
             selfwatch=selfwatch,
             settle_by_element=_settle_by_element(levers),

@@ -261,7 +261,6 @@ class ActionRecord:
     goals_met_before: tuple[str, ...] = ()
     belief_before: Mapping[str, float] = field(default_factory=dict)
     simulated: bool = False
-    attempts: int = 0  # of the present state's effect
     interrupted: bool = False  # the agent ended while the effect was under way: no verdict can rest on what followed
     requested: bool = False  # a person asked for it: no goal needs to be missed for it to start
 

@@ -97,7 +97,7 @@ class Book:
         """Let `record` enter `to_state`, durably; returns it as it stands then."""
         states.check(record.state, to_state)
         ended = now if to_state.terminal else None
-        changes = {"attempts": 0, "ended_at": ended, **changes}
+        changes = {"ended_at": ended, **changes}
         moved = replace(record, state=to_state, since=now, reason=reason, actor=actor, **changes)
         self._wrote(await self.journal.record(moved, record.state))
         self._remember(moved, record.state)
@@ -118,7 +118,7 @@ class Book:
         self._wrote(await self.journal.note(kind, reason, at=now, actor=actor, data=data, action_id=action_id))
 
     def amend(self, record: ActionRecord, **changes: Any) -> ActionRecord:
-        """Note something in memory that need not survive a crash (a count of attempts, what it waits for).
+        """Note something in memory that need not survive a crash (what it waits for).
 
         Nothing is noted where the action has moved on meanwhile; returns it as it stands.
         """

@@ -215,7 +215,7 @@ class Executor:
                 await self.levers.put(record.action.lever_id, record.snapshot, seen.now)
             except LeverError as error:
                 record = self.book.amend(record, error=error.message)
-            record = self.book.amend(record, attempts=record.attempts + 1, acknowledged=True)
+            record = self.book.amend(record, acknowledged=True)
             seen = await self._see(record)
             done = after_rollback(record, seen)
         return record if done is None else await self._take(record, done, seen)

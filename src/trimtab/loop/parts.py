@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trimtab.analyze import Analyzer
-from trimtab.domain.goals import Goal
 from trimtab.domain.ports import MetricStore, Optimizer, Sensor
 from trimtab.execute.executor import Executor
 from trimtab.loop.clocks import VirtualClock, WallClock
@@ -32,7 +31,6 @@ class Parts:
     store: MetricStore
     plan_settings: PlanSettings
     periods: dict[Stage, float]
-    goals: Sequence[Goal] = ()
     sensors: Sequence[Sensor] = ()
     selfwatch: SelfSensor = field(default_factory=SelfSensor)
     settle_by_element: dict[str, float] = field(default_factory=dict)
