@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from trimtab.config.elements import ElementSettings, GoalSettings, GuardSettings
-from trimtab.config.options import LeverOptions, SensorOptions
+from trimtab.config.options import JobOptions, LeverOptions, SensorOptions
 from trimtab.config.settings import NotificationSettings, Settings
 from trimtab.config.thresholds import MetricThreshold
 from trimtab.domain.actions import ActionState
@@ -52,10 +52,13 @@ def sections() -> Iterator[tuple[str, type[BaseModel], frozenset[str]]]:
     types = registry(plug_ins=())
     yield "Every sensor", SensorOptions, frozenset()
     yield "Every lever", LeverOptions, frozenset()
+    yield "Every job", JobOptions, frozenset()
     for name, sensor in types.sensor_options.items():
         yield f"Sensor {name}", sensor, frozenset(SensorOptions.model_fields)
     for name, lever in types.lever_options.items():
         yield f"Lever {name}", lever, frozenset(LeverOptions.model_fields)
+    for name, job in types.job_options.items():
+        yield f"Job {name}", job, frozenset(JobOptions.model_fields)
     yield "Sensor prometheus", DeriveOptions, frozenset()
 
 

@@ -7,12 +7,13 @@ import sys
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from trimtab.domain.errors import ConfigError
 from trimtab.domain.levers import LeverSpec
-from trimtab.systems.kinds import LeverType, SensorType
+from trimtab.systems.kinds import JobType, LeverType, SensorType
 from trimtab.systems.net import Net
 from trimtab.systems.registry import GROUP, Registry, registry
 
@@ -67,7 +68,7 @@ def test_a_plug_in_adds_its_types(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         pytest.param(None, "No module named", id="not importable"),
         pytest.param("raise RuntimeError('out of order')", "out of order", id="breaks on import"),
         pytest.param("import sys\nsys.exit(3)", "SystemExit: 3", id="exits on import"),
-        pytest.param("x = 1", "neither SENSORS nor LEVERS", id="offers nothing"),
+        pytest.param("x = 1", "none of SENSORS, LEVERS and JOBS", id="offers nothing"),
         pytest.param("SENSORS = {'lamp': object()}", "'lamp' is no trimtab.systems.kinds.SensorType", id="wrong values"),
         pytest.param("SENSORS = 3", "AttributeError", id="not a mapping"),
         pytest.param(PLUG_IN.replace('"lamp"', '"host"'), "'host' exists already", id="takes a built-in's name"),
@@ -83,12 +84,15 @@ def test_a_broken_plug_in_is_left_out_with_a_sentence(
     assert set(found.sensors) == set(registry(plug_ins=()).sensors)
 
 
-@pytest.mark.parametrize("what", ["sensor", "lever"])
+@pytest.mark.parametrize("what", ["sensor", "lever", "job"])
 def test_an_unknown_type_is_named_with_the_known_ones(what: str) -> None:
-    empty = Registry({"host": SensorType(object, lambda *_: None)}, {"http": LeverType(object, lambda *_: None)})  # type: ignore[arg-type,return-value]
-    options = type("Options", (), {"type": "htpp"})()
-    with pytest.raises(ConfigError, match=rf"no {what} type is called 'htpp'\. Known are: h"):
-        empty.build_sensor(options, "shop", Net()) if what == "sensor" else empty.build_lever(options, LeverSpec("a", "b"), Net())
+    known: dict[str, Any] = {"sensor": SensorType, "lever": LeverType, "job": JobType}
+    one_each = ({name: kind(object, lambda *_: None)} for name, kind in known.items())
+    found = Registry(*one_each)
+    options = type("Options", (), {"type": "sensro"})()
+    build = {"sensor": found.build_sensor, "lever": found.build_lever, "job": found.build_job}[what]
+    with pytest.raises(ConfigError, match=rf"no {what} type is called 'sensro'\. Known are: {what}"):
+        build(options, LeverSpec("a", "b"), Net())  # type: ignore[arg-type]
 
 
 def test_collecting_types_imports_no_client() -> None:

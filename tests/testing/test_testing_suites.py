@@ -247,6 +247,9 @@ class SoundJob:
         if key in self.effects:
             self.effects.remove(key)
 
+    async def close(self) -> None:
+        return
+
 
 class Doubling(SoundJob):
     async def start(self, key: str) -> None:

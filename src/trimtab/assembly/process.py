@@ -27,7 +27,8 @@ def load_settings(path: str | Path | None = None) -> Settings:
     from trimtab.systems.registry import registry
 
     types = registry()
-    return load(config_path(path), environ=os.environ, sensors=types.sensor_options, levers=types.lever_options)
+    return load(config_path(path), environ=os.environ, sensors=types.sensor_options, levers=types.lever_options,
+                jobs=types.job_options)  # fmt: skip
 
 
 def get_autonomous_agent() -> AutonomousAgent:

@@ -120,13 +120,14 @@ def _sensors(settings: Settings, types: Registry, net: Net) -> list[Sensor]:
 
 
 def _levers(settings: Settings, types: Registry, net: Net) -> list[Lever]:
-    levers = []
+    levers: list[Lever] = []
     for element in settings.elements:
         locks = locks_of(settings, element.name)
         for options in element.levers:
-            lever = types.build_lever(options, options.spec(element.name, locks), net)
-            levers.append(SimulatedLever(lever) if settings.safety.simulation_mode else lever)
-    return levers
+            levers.append(types.build_lever(options, options.spec(element.name, locks), net))
+        for job in element.jobs:
+            levers.append(types.build_job(job, job.spec(element.name, locks), net))
+    return [SimulatedLever(lever) for lever in levers] if settings.safety.simulation_mode else levers
 
 
 def _analyzer(settings: Settings) -> Analyzer:

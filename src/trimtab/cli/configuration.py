@@ -40,5 +40,5 @@ def schema() -> int:
     from trimtab.systems.registry import registry
 
     types = registry()
-    show.as_json(json_schema(types.sensor_options, types.lever_options))
+    show.as_json(json_schema(types.sensor_options, types.lever_options, types.job_options))
     return 0

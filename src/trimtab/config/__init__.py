@@ -7,6 +7,6 @@ May import: domain, pydantic, ruamel.yaml (only while a file is read). Never: th
 from trimtab.config.loader import load
 from trimtab.config.parts import Part
 from trimtab.config.schema import json_schema
-from trimtab.config.settings import LeverOptions, SensorOptions, Settings, locks_of
+from trimtab.config.settings import JobOptions, LeverOptions, SensorOptions, Settings, locks_of
 
-__all__ = ["LeverOptions", "Part", "SensorOptions", "Settings", "json_schema", "load", "locks_of"]
+__all__ = ["JobOptions", "LeverOptions", "Part", "SensorOptions", "Settings", "json_schema", "load", "locks_of"]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from trimtab.config.options import AnyLever, AnySensor
+from trimtab.config.options import AnyJob, AnyLever, AnySensor
 from trimtab.config.parts import Finite, MetricName, Name, Part, plain, rule
 from trimtab.domain.direction import Direction
 from trimtab.domain.goals import Goal, Guard
@@ -68,13 +68,14 @@ class GuardSettings(Part):
 
 
 class ElementSettings(Part):
-    """A managed thing with its sensors, levers and guards."""
+    """A managed thing with its sensors, levers, jobs and guards."""
 
     name: Name
     kind: Literal["service", "database", "cache", "queue", "pipeline", "model", "host", "cluster"] = "service"
     depends_on: tuple[Name, ...] = ()
     sensors: tuple[AnySensor, ...] = ()
     levers: tuple[AnyLever, ...] = ()
+    jobs: tuple[AnyJob, ...] = ()
     guards: tuple[GuardSettings, ...] = ()
 
 

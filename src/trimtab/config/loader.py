@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from trimtab.config.document import Document
 from trimtab.config.environment import override
-from trimtab.config.options import LeverOptions, SensorOptions
+from trimtab.config.options import JobOptions, LeverOptions, SensorOptions
 from trimtab.config.parts import Context
 from trimtab.config.references import fill_in
 from trimtab.config.relations import mistakes
@@ -24,6 +24,7 @@ from trimtab.domain.errors import ConfigError
 
 _NO_SENSORS: Mapping[str, type[SensorOptions]] = {}
 _NO_LEVERS: Mapping[str, type[LeverOptions]] = {}
+_NO_JOBS: Mapping[str, type[JobOptions]] = {}
 
 
 def load(
@@ -32,15 +33,17 @@ def load(
     environ: Mapping[str, str],
     sensors: Mapping[str, type[SensorOptions]] = _NO_SENSORS,
     levers: Mapping[str, type[LeverOptions]] = _NO_LEVERS,
+    jobs: Mapping[str, type[JobOptions]] = _NO_JOBS,
 ) -> Settings:
     """The settings in the YAML file `path`, with `TRIMTAB_…` variables of `environ` on top.
 
-    `sensors` and `levers` say which options model belongs to which `type:`; where one is empty, any type passes with any keys.
+    `sensors`, `levers` and `jobs` say which options model belongs to which `type:`; where one is empty, any type passes with
+    any keys.
     Raises `ConfigError` with all mistakes found, each as `file:line:column: what; what to do`.
     """
     file = FilePath(path)
     document = read_yaml(file)
-    context = Context(document.secrets, file.absolute().parent, environ.get("HOME"), sensors, levers)
+    context = Context(document.secrets, file.absolute().parent, environ.get("HOME"), sensors, levers, jobs)
     settings = None
     if document.values:  # there is something to look at
         fill_in(document, environ, context)

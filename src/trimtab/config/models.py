@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from trimtab.config.options import LeverOptions, SensorOptions
+from trimtab.config.options import JobOptions, LeverOptions, SensorOptions
 from trimtab.config.parts import Context
 from trimtab.config.relations import Path, lookup
 
@@ -38,5 +38,5 @@ def keys_at(root: type[BaseModel], tree: Mapping[str, Any], path: Path, context:
 
 def _by_type(model: type[BaseModel], item: Any, context: Context) -> type[BaseModel]:
     kind = item.get("type") if isinstance(item, Mapping) else None
-    known = {SensorOptions: context.sensors, LeverOptions: context.levers}.get(model, {})
+    known = {SensorOptions: context.sensors, LeverOptions: context.levers, JobOptions: context.jobs}.get(model, {})
     return known.get(kind, model) if isinstance(kind, str) else model

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, SerializeAsAny, ValidationInfo, WrapValidator, field_validator
 from pydantic_core import PydanticCustomError
 
 from trimtab.config.parts import Context, Duration, Finite, Fraction, MetricName, Name, Part, Period, plain, rule
-from trimtab.domain.levers import ActionPriority, Autonomy, LeverKind, LeverSpec, Mode, Reversibility
+from trimtab.domain.levers import ABSENT, DONE, ActionPriority, Autonomy, LeverKind, LeverSpec, Mode, Reversibility
 
 
 class SensorOptions(Part):
@@ -32,19 +33,11 @@ class SensorOptions(Part):
         return _known_type(value, "sensor", Context.of(info.context).sensors)
 
 
-class LeverOptions(Part):
-    """Keys that every lever has. Subclass it with the keys of one system, and turn it into a domain value by `spec`.
-
-    Rules look at fields declared above theirs, so the order of the fields matters.
-    """
+class ChangeOptions(Part):
+    """Keys of whatever can be changed: what levers and jobs have in common."""
 
     type: Annotated[str, Field(min_length=1)]
     name: Name
-    kind: LeverKind = LeverKind.INTEGER
-    bounds: Annotated[tuple[Finite, Finite] | None, Field(validate_default=True)] = None  # inclusive
-    step: Annotated[float, Field(gt=0, allow_inf_nan=False, validate_default=True)] = 1.0  # smallest step
-    choices: Annotated[tuple[str, ...], Field(validate_default=True)] = ()
-    mode: Mode = Mode.TUNED
     reversibility: Reversibility = Reversibility.REVERSIBLE
     autonomy: Autonomy | None = None  # None: act where safety.enable_automatic_actions is true, else ask
     risk_level: Fraction = 0.3
@@ -52,9 +45,39 @@ class LeverOptions(Part):
     expected_improvement: Fraction = 0.1  # prior
     success_probability: Fraction = 0.5  # prior
     settle_seconds: Duration = 20.0
-    moves: dict[MetricName, Literal["up", "down", "unknown"]] = Field(default_factory=dict)  # when the lever is raised
+    moves: dict[MetricName, Literal["up", "down", "unknown"]] = Field(default_factory=dict)  # when raised, or done
     module: Literal["performance", "model", "pipeline", "infrastructure"] = "performance"
     locks: tuple[Name, ...] = ()
+
+    def declared(self, element: str, locks: frozenset[str]) -> LeverSpec:
+        """What is declared here, of a change to `element`, which is tied to the elements in `locks` (see `locks_of`)."""
+        return LeverSpec(
+            name=self.name,
+            element=element,
+            reversibility=self.reversibility,
+            autonomy=self.autonomy or Autonomy.ACT,
+            risk_level=self.risk_level,
+            priority=self.priority,
+            expected_improvement=self.expected_improvement,
+            success_probability=self.success_probability,
+            settle_seconds=self.settle_seconds,
+            moves=tuple(sorted(self.moves.items())),
+            module=self.module,
+            locks=locks | {f"lock:{name}" for name in self.locks},
+        )
+
+
+class LeverOptions(ChangeOptions):
+    """Keys that every lever has. Subclass it with the keys of one system, and turn it into a domain value by `spec`.
+
+    Rules look at fields declared above theirs, so the order of the fields matters.
+    """
+
+    kind: LeverKind = LeverKind.INTEGER
+    bounds: Annotated[tuple[Finite, Finite] | None, Field(validate_default=True)] = None  # inclusive
+    step: Annotated[float, Field(gt=0, allow_inf_nan=False, validate_default=True)] = 1.0  # smallest step
+    choices: Annotated[tuple[str, ...], Field(validate_default=True)] = ()
+    mode: Mode = Mode.TUNED
 
     @field_validator("type")
     @classmethod
@@ -124,24 +147,34 @@ class LeverOptions(Part):
         >>> sorted(options.spec("shop", frozenset({"shop", "db"})).locks)
         ['db', 'lock:pool', 'shop']
         """
-        return LeverSpec(
-            name=self.name,
-            element=element,
-            kind=self.kind,
-            bounds=self.bounds,
-            step=self.step,
-            choices=self.choices,
-            mode=self.mode,
-            reversibility=self.reversibility,
-            autonomy=self.autonomy or Autonomy.ACT,
-            risk_level=self.risk_level,
-            priority=self.priority,
-            expected_improvement=self.expected_improvement,
-            success_probability=self.success_probability,
-            settle_seconds=self.settle_seconds,
-            moves=tuple(sorted(self.moves.items())),
-            module=self.module,
-            locks=locks | {f"lock:{name}" for name in self.locks},
+        scale = {"kind": self.kind, "bounds": self.bounds, "step": self.step, "choices": self.choices, "mode": self.mode}
+        return replace(self.declared(element, locks), **scale)  # type: ignore[arg-type]
+
+
+class JobOptions(ChangeOptions):
+    """Keys that every job has: an effect that is run once, such as building an index. Subclass it with the keys of one system.
+
+    >>> JobOptions(type="sqlite", name="index_items").spec("shop", frozenset()).choices
+    ('absent', 'done')
+    """
+
+    action_type: Name | None = None  # what beliefs are kept by; None: the job's name
+    takes_seconds: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] = 600.0  # then it is given up and undone
+
+    @field_validator("type")
+    @classmethod
+    def _known(cls, value: str, info: ValidationInfo) -> str:
+        return _known_type(value, "job", Context.of(info.context).jobs)
+
+    def spec(self, element: str, locks: frozenset[str]) -> LeverSpec:
+        """The job as a lever with two settings (docs/decisions/0009); see `LeverOptions.spec`."""
+        return replace(
+            self.declared(element, locks),
+            kind=LeverKind.CHOICE,
+            choices=(ABSENT, DONE),
+            run_once=True,
+            takes_seconds=self.takes_seconds,
+            action_type=self.action_type or self.name,
         )
 
 
@@ -153,6 +186,12 @@ class OpenSensor(SensorOptions):
 
 class OpenLever(LeverOptions):
     """A lever of a type whose keys are not known here."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class OpenJob(JobOptions):
+    """A job of a type whose keys are not known here."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -183,5 +222,12 @@ def _lever(value: Any, handler: Any, info: ValidationInfo) -> Any:
     return _pick(value, known[kind] if isinstance(kind, str) and kind in known else OpenLever, info)
 
 
+def _job(value: Any, handler: Any, info: ValidationInfo) -> Any:
+    kind = value.get("type") if isinstance(value, dict) else None
+    known = Context.of(info.context).jobs
+    return _pick(value, known[kind] if isinstance(kind, str) and kind in known else OpenJob, info)
+
+
 AnySensor = Annotated[SerializeAsAny[SensorOptions], WrapValidator(_sensor)]
 AnyLever = Annotated[SerializeAsAny[LeverOptions], WrapValidator(_lever)]
+AnyJob = Annotated[SerializeAsAny[JobOptions], WrapValidator(_job)]

@@ -37,6 +37,7 @@ class Context:
     home: str | None = None
     sensors: Mapping[str, type[Any]] = field(default_factory=dict)
     levers: Mapping[str, type[Any]] = field(default_factory=dict)
+    jobs: Mapping[str, type[Any]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, context: object) -> Context:

@@ -98,10 +98,26 @@ def _doubles(noun: str, items: Any, above: Path) -> Iterator[Mistake]:
 def _parts_of(elements: Sequence[tuple[int, Mapping[str, Any]]]) -> Iterator[Mistake]:
     names = _names(elements)
     for index, element in elements:
-        for noun in ("sensors", "levers"):
+        for noun in ("sensors", "levers", "jobs"):
             yield from _doubles(noun, element.get(noun), ("elements", index))
+        yield from _job_named_as_lever(element, index)
         for number, guard in enumerate(_items(element.get("guards"))):
             yield from _named(guard, names, ("elements", index, "guards", number))
+
+
+def _job_named_as_lever(element: Mapping[str, Any], index: int) -> Iterator[Mistake]:
+    """Both are known as element/name."""
+    levers = {lever["name"]: n for n, lever in enumerate(_items(element.get("levers"))) if _has_name(lever)}
+    for number, job in enumerate(_items(element.get("jobs"))):
+        if _has_name(job) and job["name"] in levers:
+            see: Path = ("elements", index, "levers", levers[job["name"]], "name")
+            yield Mistake(
+                ("elements", index, "jobs", number, "name"), f"a lever is named '{job['name']}', too", "rename one of them", see
+            )
+
+
+def _has_name(item: Any) -> bool:
+    return isinstance(item, Mapping) and isinstance(item.get("name"), str)
 
 
 def _dependencies(elements: Sequence[tuple[int, Mapping[str, Any]]]) -> Iterator[Mistake]:

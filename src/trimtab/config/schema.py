@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import reduce
 from operator import or_
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, create_model
 
-from trimtab.config.options import LeverOptions, SensorOptions
+from trimtab.config.options import JobOptions, LeverOptions, SensorOptions
 from trimtab.config.settings import ElementSettings, Settings
 
 
-def json_schema(sensors: Mapping[str, type[SensorOptions]], levers: Mapping[str, type[LeverOptions]]) -> dict[str, Any]:
-    """The schema, in which sensors and levers are told apart by their `type`.
+def json_schema(
+    sensors: Mapping[str, type[SensorOptions]],
+    levers: Mapping[str, type[LeverOptions]],
+    jobs: Mapping[str, type[JobOptions]] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """The schema, in which sensors, levers and jobs are told apart by their `type`.
 
     >>> json_schema({}, {})["properties"]["retention_days"]["default"]
     30
     """
     overrides: dict[str, Any] = {}
-    for noun, models in (("sensors", sensors), ("levers", levers)):
+    for noun, models in (("sensors", sensors), ("levers", levers), ("jobs", jobs)):
         if models:
             overrides[noun] = (_many(_told_apart(models, noun)), ())
     element: Any = create_model("ElementSettings", __base__=ElementSettings, **overrides)

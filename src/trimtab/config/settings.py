@@ -17,6 +17,7 @@ from trimtab.config.elements import ElementSettings as ElementSettings
 from trimtab.config.elements import GoalSettings as GoalSettings
 from trimtab.config.elements import GuardSettings as GuardSettings
 from trimtab.config.elements import dependencies
+from trimtab.config.options import JobOptions as JobOptions
 from trimtab.config.options import LeverOptions as LeverOptions
 from trimtab.config.options import SensorOptions as SensorOptions
 from trimtab.config.parts import URL_FORM, Context, Duration, Fraction, Part, Period, rule

@@ -263,6 +263,12 @@ class ActionRecord:
     simulated: bool = False
     interrupted: bool = False  # the agent ended while the effect was under way: no verdict can rest on what followed
     requested: bool = False  # a person asked for it: no goal needs to be missed for it to start
+    in_place_at: float | None = None  # when the effect was first seen to be whole: a job takes its time
+
+    @property
+    def effective_at(self) -> float:
+        """From when on the change can show in a metric: once it is in place; before that is known, when it was set."""
+        return self.in_place_at or self.executed_at or self.since
 
     @property
     def action_id(self) -> str:

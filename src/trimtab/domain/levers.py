@@ -7,6 +7,8 @@ from enum import StrEnum
 
 LeverValue = bool | int | float | str
 
+ABSENT, RUNNING, DONE, BROKEN = "absent", "running", "done", "broken"  # what a job's probe answers
+
 
 class LeverKind(StrEnum):
     """What values a lever takes."""
@@ -79,6 +81,9 @@ class LeverSpec:
     moves: tuple[tuple[str, str], ...] = ()  # metric name → up | down | unknown, when the lever is raised
     module: str = "performance"  # performance | model | pipeline | infrastructure: how it is grouped and shown
     locks: frozenset[str] = field(default_factory=frozenset)  # no two actions hold one name at once; the element is always one
+    run_once: bool = False  # a job: its settings are absent and done, and only a person asks for the way back
+    takes_seconds: float = 0.0  # how long an effect may be under way before it is given up; 0: it is there at once
+    action_type: str = ""  # what beliefs are kept by; empty: from the lever's name and the way it is moved
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "locks", self.locks | {self.element})
@@ -106,6 +111,10 @@ class LeverSpec:
             return "true or false"
         what = "whole numbers" if self.kind is LeverKind.INTEGER else "numbers"
         return what if self.bounds is None else f"{what} from {self.bounds[0]:g} to {self.bounds[1]:g}"
+
+    def at_work(self, value: LeverValue | None) -> bool:
+        """Whether `value` says that a job's effect is under way, or got stuck half done: not there, and not absent either."""
+        return self.run_once and value in (RUNNING, BROKEN)
 
     def same(self, a: LeverValue | None, b: LeverValue | None) -> bool:
         """Whether two values are one setting; floats to within a thousandth of a step, since services round what they store.

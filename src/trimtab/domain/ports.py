@@ -70,10 +70,13 @@ class Lever(Protocol):
 
 
 class Job(Protocol):
-    """A run-once effect with a key: starting one key twice starts it once."""
+    """A run-once effect with a key: starting one key twice starts it once.
+
+    All raise `Retryable` where the effect is in doubt or the target is out of reach, `Permanent` where it refused.
+    """
 
     async def start(self, key: str) -> None:
-        """Begin the effect."""
+        """Begin the effect, and return as soon as it is under way: within a few seconds."""
         ...
 
     async def probe(self, key: str) -> str:
@@ -81,7 +84,11 @@ class Job(Protocol):
         ...
 
     async def undo(self, key: str) -> None:
-        """Take the effect back."""
+        """Take the effect back, also where it is under way; undoing what is absent changes nothing."""
+        ...
+
+    async def close(self) -> None:
+        """Release what is held. Never raises."""
         ...
 
 

@@ -20,7 +20,7 @@ from trimtab.execute.book import Book
 from trimtab.execute.kin import STANDING, holder_of
 from trimtab.execute.levers import LeverBook
 from trimtab.execute.observer import Evidence, Observer
-from trimtab.execute.trial import Seen, Step, TrialRules, after_rollback, holds_ours, next_step
+from trimtab.execute.trial import Seen, Step, TrialRules, after_rollback, holds_ours, in_place, next_step
 
 START_PATIENCE = 60.0  # seconds that a scheduled action waits for its lever to answer, or its locks to come free
 
@@ -151,9 +151,12 @@ class Executor:
         except LeverError as failure:
             error = failure
         seen = await self._see(record)
-        if holds_ours(record, seen):
+        if in_place(record, seen):
             reason = f"{action.lever_id} reads {setting(seen.value)}; settling for {action.settle_seconds:g} s"
-            return await self.book.move(record, S.SETTLING, reason, seen.now, acknowledged=True)
+            return await self.book.move(record, S.SETTLING, reason, seen.now, acknowledged=True, in_place_at=seen.now)
+        if error is None and seen.spec.at_work(seen.value):
+            reason = f"{action.lever_id} is {seen.value}: waiting until it is done"
+            return await self.book.move(record, S.PROBING, reason, seen.now, acknowledged=True)
         message = (
             error.message
             if error is not None
@@ -192,6 +195,8 @@ class Executor:
         }
         if step.acknowledged is not None:
             changes["acknowledged"] = step.acknowledged
+        if step.to is S.SETTLING:
+            changes["in_place_at"] = seen.now
         if step.to is S.ROLLING_BACK:
             changes |= {
                 "rollback_reason": step.reason,

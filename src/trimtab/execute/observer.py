@@ -122,7 +122,7 @@ class Observer:
                 (t, y),
                 applied_at=record.executed_at or record.since,
                 goal=goal.goal,
-                settle_seconds=record.action.settle_seconds,
+                settle_seconds=record.effective_at - (record.executed_at or record.since) + record.action.settle_seconds,
                 min_effect=self._rules.min_effect,
                 changes=tuple(sorted(at for at in moved if at is not None)),
             )

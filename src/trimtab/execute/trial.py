@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from trimtab.domain.actions import ActionRecord
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.goals import GoalState, GuardState
-from trimtab.domain.levers import LeverSpec, LeverValue, Reversibility
+from trimtab.domain.levers import BROKEN, LeverSpec, LeverValue, Reversibility
 from trimtab.domain.verdicts import Verdict, VerdictStatus
 from trimtab.domain.words import of_metric, setting
 
@@ -35,7 +35,7 @@ class TrialRules:
         """When an undecided trial ends: three settling times or twelve samples after settling, whichever is later."""
         settle = record.action.settle_seconds
         span = self.verify_seconds if self.verify_seconds is not None else max(3.0 * settle, 12.0 * self.sample_seconds)
-        return (record.executed_at or record.since) + settle + span
+        return record.effective_at + settle + span
 
     def watched_until(self, record: ActionRecord) -> float:
         """Until when a kept change is watched: ten settling times or a cool-down after it was kept."""
@@ -87,23 +87,43 @@ def next_step(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | Non
 
 
 def _probing(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
-    """An effect in doubt: look, never send again blind."""
+    """An effect in doubt, or a job at work: look, never send again blind."""
     if seen.value is None:
         if seen.now - record.since < PROBE_SECONDS:
             return None
         return Step(S.ROLLING_BACK, f"{seen.unreadable}; turning back", interrupted=True)
-    if holds_ours(record, seen):
+    if seen.spec.at_work(seen.value):
+        return _at_work(record, seen, rules)
+    if in_place(record, seen):
         return _found_in_place(record, seen)
     if not seen.spec.same(seen.value, record.snapshot):
         return Step(S.YIELDED, _foreign(record, seen))
     if seen.now < (record.executed_at or record.since) + IN_DOUBT_SECONDS and not record.acknowledged:
         return None  # a slow target may still carry out what it was asked
+    if seen.spec.run_once and record.in_place_at is None and record.acknowledged:
+        return Step(S.FAILED, f"{record.action.lever_id} ended without an effect and is {seen.value} again: nothing changed")
     if record.acknowledged:
         return Step(S.YIELDED, f"{record.action.lever_id} is back at {setting(seen.value)} without us")
     return Step(
         S.FAILED,
         f"{record.error or 'no acknowledgement'}; {record.action.lever_id} still reads {setting(seen.value)}: nothing changed",
     )
+
+
+def _at_work(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
+    """A job that runs is waited for while its guards hold; one that broke or takes too long is taken back."""
+    ended = _called_off(record, seen, rules)
+    if ended:
+        return ended
+    if record.interrupted:
+        why = "the agent was interrupted, so that nothing could prove this change"
+        return Step(S.ROLLING_BACK, f"{record.action.lever_id} is {seen.value}; {why}", interrupted=True)
+    if seen.value == BROKEN:
+        return Step(S.ROLLING_BACK, f"{record.action.lever_id} broke", interrupted=True)
+    if seen.now - (record.executed_at or record.since) > seen.spec.takes_seconds:
+        why = f"{record.action.lever_id} is not done after {seen.spec.takes_seconds:g} s"
+        return Step(S.ROLLING_BACK, why, interrupted=True)
+    return None
 
 
 def _found_in_place(record: ActionRecord, seen: Seen) -> Step:
@@ -118,7 +138,7 @@ def _settling(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | Non
     if ended:
         return ended
     settle = record.action.settle_seconds
-    if seen.now >= (record.executed_at or record.since) + settle:
+    if seen.now >= record.effective_at + settle:
         return Step(S.VERIFYING, f"settled for {settle:g} s; measuring {record.action.metric_name}")
     return None
 
@@ -220,6 +240,8 @@ def _called_off(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | N
         return Step(S.ROLLING_BACK, seen.recall, interrupted=True)
     if seen.value is not None and not holds_ours(record, seen):
         return Step(S.YIELDED, _foreign(record, seen))
+    if seen.spec.at_work(seen.value) and record.state is not S.PROBING:
+        return Step(S.ROLLING_BACK, f"{record.action.lever_id} was done and is {seen.value} now", interrupted=True)
     return _breach(record, seen, rules)
 
 
@@ -268,9 +290,14 @@ def _untrusted(seen: Seen) -> str | None:
     return next((state.trust.reason for state in seen.guards if not state.trust.ok), None)
 
 
-def holds_ours(record: ActionRecord, seen: Seen) -> bool:
+def in_place(record: ActionRecord, seen: Seen) -> bool:
     """Whether the lever holds the value that the action set."""
     return seen.spec.same(seen.value, record.action.to_value)
+
+
+def holds_ours(record: ActionRecord, seen: Seen) -> bool:
+    """Whether what stands there is the action's doing, whole or half done: what may be taken back."""
+    return in_place(record, seen) or seen.spec.at_work(seen.value)
 
 
 def _foreign(record: ActionRecord, seen: Seen) -> str:

@@ -1,4 +1,4 @@
-"""Propose the next value of each tuned lever that might bring a missed goal back. Called once a turn, before anything is decided.
+"""Propose the next value of each tuned lever, or the job, that might bring a missed goal back. Called once a turn.
 
 One value per lever and missed goal: a way (where the declared effect, or a success, points; else the way that has not failed),
 a distance (small; larger while a goal is missed by more than twice; doubled where the last move this way helped too little or
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from trimtab.domain.actions import ActionRecord, ActionState, OptimizationAction
 from trimtab.domain.goals import GoalState, GuardState, Symptom
-from trimtab.domain.levers import LeverKind, LeverSpec, LeverValue, Mode, way
+from trimtab.domain.levers import ABSENT, LeverKind, LeverSpec, LeverValue, Mode, way
 from trimtab.domain.words import of_metric, setting
 from trimtab.plan.history import History, harmed, improved, promising
 from trimtab.plan.steps import reach, step_from, step_size
@@ -92,6 +92,8 @@ def _missed_goal(symptom: Symptom, situation: Situation) -> GoalState | None:
 
 def _bears_on(state: LeverState, goal: GoalState) -> bool:
     spec = state.spec
+    if spec.run_once and state.value != ABSENT:
+        return False  # it is done, or under way; only a person asks for the way back
     return spec.mode is Mode.TUNED and (spec.element == goal.element or goal.goal.metric_name in dict(spec.moves))
 
 
@@ -218,8 +220,10 @@ def _action(case: Case, value: LeverValue, now: float) -> OptimizationAction:
         case.value,
         value,
         goal=case.goal,
-        action_type=f"{spec.name}_{suffix}",
-        description=f"{verb} {spec.lever_id} from {setting(case.value)} to {setting(value)} to {aim}",
+        action_type=spec.action_type or f"{spec.name}_{suffix}",
+        description=f"run {spec.lever_id} to {aim}"
+        if spec.run_once
+        else f"{verb} {spec.lever_id} from {setting(case.value)} to {setting(value)} to {aim}",
         trigger=case.symptom.evidence,
         now=now,
     )

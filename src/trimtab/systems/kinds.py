@@ -1,4 +1,4 @@
-"""What a system offers: a type of sensor or lever is its options model and the function that builds it.
+"""What a system offers: a type of sensor, lever or job is its options model and the function that builds it.
 
 Read by `config` (to check options), `assembly` (to build) and `systems.registry` (to collect). Light: building
 imports what is heavy.
@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from trimtab.config import LeverOptions, SensorOptions
+from trimtab.config import JobOptions, LeverOptions, SensorOptions
 from trimtab.domain.levers import LeverSpec
-from trimtab.domain.ports import Lever, Sensor
+from trimtab.domain.ports import Job, Lever, Sensor
 from trimtab.systems.net import Net
 
 
@@ -30,3 +30,11 @@ class LeverType:
 
     options: type[LeverOptions]
     build: Callable[[Any, LeverSpec, Net], Lever]
+
+
+@dataclass(frozen=True, slots=True)
+class JobType:
+    """A `type:` of job. `build(options, element, net)` gets an instance of `options`; it may raise `ConfigError`."""
+
+    options: type[JobOptions]
+    build: Callable[[Any, str, Net], Job]

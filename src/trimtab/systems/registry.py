@@ -1,7 +1,7 @@
-"""Collect every type of sensor and lever: the built-in systems, and those that other packages add.
+"""Collect every type of sensor, lever and job: the built-in systems, and those that other packages add.
 
 Called by `assembly` and `config validate` once at start. A package adds a system by an entry point in the group `trimtab.systems`
-that names a module with `SENSORS` and `LEVERS`. A broken one is reported and left out: it must not take the agent down with it.
+that names a module with `SENSORS`, `LEVERS` or `JOBS`. A broken one is reported and left out: it must not take the agent down.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import Any
 
-from trimtab.config import LeverOptions, SensorOptions
+from trimtab.config import JobOptions, LeverOptions, SensorOptions
 from trimtab.domain.errors import ConfigError
 from trimtab.domain.levers import LeverSpec
 from trimtab.domain.ports import Lever, Sensor
-from trimtab.systems.kinds import LeverType, SensorType
+from trimtab.systems.job_lever import JobLever
+from trimtab.systems.kinds import JobType, LeverType, SensorType
 from trimtab.systems.net import Net
 
 GROUP = "trimtab.systems"
 BUILT_IN = ("host", "prometheus", "http", "app", "plant")
+_GROUPS: Mapping[str, type] = {"SENSORS": SensorType, "LEVERS": LeverType, "JOBS": JobType}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Registry:
 
     sensors: Mapping[str, SensorType]
     levers: Mapping[str, LeverType]
+    jobs: Mapping[str, JobType]
     problems: tuple[str, ...] = field(default=())
 
     @property
@@ -42,6 +45,11 @@ class Registry:
         """The options model of each lever type, as `config` wants them."""
         return {name: kind.options for name, kind in self.levers.items()}
 
+    @property
+    def job_options(self) -> Mapping[str, type[JobOptions]]:
+        """The options model of each job type, as `config` wants them."""
+        return {name: kind.options for name, kind in self.jobs.items()}
+
     def build_sensor(self, options: Any, element: str, net: Net) -> Sensor:
         """The sensor that `options`, of some type's options model, describe. Raises `ConfigError` where it cannot be built."""
         sensor: Sensor = _known(self.sensors, "sensor", options.type).build(options, element, net)
@@ -52,6 +60,10 @@ class Registry:
         lever: Lever = _known(self.levers, "lever", options.type).build(options, spec, net)
         return lever
 
+    def build_job(self, options: Any, spec: LeverSpec, net: Net) -> Lever:
+        """The job that `options` describe, as the lever that runs it. Raises `ConfigError` where it cannot be built."""
+        return JobLever(_known(self.jobs, "job", options.type).build(options, spec.element, net), spec)
+
 
 def registry(plug_ins: Iterable[EntryPoint] | None = None) -> Registry:
     """All types. `plug_ins` replaces the installed entry points.
@@ -59,36 +71,36 @@ def registry(plug_ins: Iterable[EntryPoint] | None = None) -> Registry:
     >>> "http" in registry(plug_ins=()).levers
     True
     """
-    sensors: dict[str, SensorType] = {}
-    levers: dict[str, LeverType] = {}
+    found: dict[str, dict[str, Any]] = {group: {} for group in _GROUPS}
     problems: list[str] = []
     for name in BUILT_IN:
         module = import_module(f"trimtab.systems.{name}")
-        sensors.update(module.SENSORS)
-        levers.update(module.LEVERS)
+        for group in _GROUPS:
+            found[group].update(getattr(module, group, {}))
     for plug_in in sorted(entry_points(group=GROUP) if plug_ins is None else plug_ins, key=lambda point: point.name):
         try:
-            more_sensors, more_levers = _load(plug_in)
-            _refuse_doubles(more_sensors, sensors, "sensor")
-            _refuse_doubles(more_levers, levers, "lever")
+            more = _load(plug_in)
+            for group, types in more.items():
+                _refuse_doubles(types, found[group], group[:-1].lower())
         except (Exception, SystemExit) as error:
             problems.append(_sentence(plug_in, error))
             continue
-        sensors.update(more_sensors)
-        levers.update(more_levers)
-    return Registry(MappingProxyType(sensors), MappingProxyType(levers), tuple(problems))
+        for group, types in more.items():
+            found[group].update(types)
+    sensors, levers, jobs = (MappingProxyType(found[group]) for group in _GROUPS)
+    return Registry(sensors, levers, jobs, tuple(problems))
 
 
-def _load(plug_in: EntryPoint) -> tuple[Mapping[str, SensorType], Mapping[str, LeverType]]:
+def _load(plug_in: EntryPoint) -> Mapping[str, Mapping[str, object]]:
     module = plug_in.load()
-    sensors, levers = getattr(module, "SENSORS", {}), getattr(module, "LEVERS", {})
-    if not sensors and not levers:
-        raise TypeError("it has neither SENSORS nor LEVERS")
-    for found, wanted in ((sensors, SensorType), (levers, LeverType)):
-        wrong = [name for name, kind in found.items() if not isinstance(kind, wanted)]
+    more = {group: types for group in _GROUPS if (types := getattr(module, group, {}))}
+    if not more:
+        raise TypeError("it has none of SENSORS, LEVERS and JOBS")
+    for group, types in more.items():
+        wrong = [name for name, kind in types.items() if not isinstance(kind, _GROUPS[group])]
         if wrong:
-            raise TypeError(f"{wrong[0]!r} is no trimtab.systems.kinds.{wanted.__name__}")
-    return sensors, levers
+            raise TypeError(f"{wrong[0]!r} is no trimtab.systems.kinds.{_GROUPS[group].__name__}")
+    return more
 
 
 def _refuse_doubles(found: Mapping[str, object], known: Mapping[str, object], what: str) -> None:
