@@ -1,24 +1,31 @@
 """Run the commands of a README: every fenced `console` block that stands under an `<!-- ci -->` line, in order, in one shell.
 
-    python tests/packaging/readme_commands.py README.md [--limit SECONDS] [--list]
+    python tests/packaging/readme_commands.py README.md [--limit SECONDS] [--list] [--offline]
 
 A line that begins with `$ ` is a command, `> ` continues it, anything else is output and is not compared. A command fails the run
 by any exit status but 0, or those that its comment names: `# exits with 0 or 2: …`. All blocks share a shell, so that `cd`,
 `export` and jobs in the background carry on; whatever is left running at the end, or at the limit, is ended.
+
+With `--offline`, `make install` is run first, then everything in a network namespace of its own that has a loopback and nothing
+else: what was installed must be all that is needed. That fails where the system does not let a user make one.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import os
 import re
 import shlex
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 BLOCK = re.compile(r"^<!-- ci -->\n```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXITS = re.compile(r"\s#\s*exits with (\d+(?: or \d+)*)\b")
@@ -56,9 +63,16 @@ def script(wanted: list[str]) -> str:
     return "".join(lines)
 
 
-def run(wanted: list[str], folder: Path, limit: float) -> int:
+CUT_OFF = ["unshare", "--map-root-user", "--net", sys.executable, __file__, "--loopback"]
+
+
+def run(wanted: list[str], folder: Path, limit: float, *, offline: bool = False) -> int:
     """Exit status 0 where every command did what it should within `limit` seconds."""
-    shell = subprocess.Popen(["bash", "-c", script(wanted)], cwd=folder, stdin=subprocess.DEVNULL, start_new_session=True)
+    if offline:
+        subprocess.run(["make", "install"], cwd=folder, stdin=subprocess.DEVNULL, check=True)
+    shell_script = ["bash", "-c", script(wanted)]
+    command = [*CUT_OFF, *shell_script] if offline else shell_script
+    shell = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
         return shell.wait(timeout=limit)
     except subprocess.TimeoutExpired:
@@ -81,12 +95,27 @@ def _end(shell: subprocess.Popen[bytes]) -> None:
     shell.wait()
 
 
+def _on_loopback_alone(command: list[str]) -> NoReturn:
+    """Become `command`, in this fresh network namespace, with its loopback up. Fails where anything else can be reached."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        request = struct.pack("16sh", b"lo", 0x1 | 0x40)  # SIOCSIFFLAGS: IFF_UP, IFF_RUNNING
+        fcntl.ioctl(asked, 0x8914, request)
+    interfaces = {name for _, name in socket.if_nameindex()}
+    if interfaces != {"lo"}:
+        sys.exit(f"FAILED: the network is not cut: {', '.join(sorted(interfaces))}")
+    print("the network is cut: there is a loopback and nothing else", flush=True)
+    os.execvp(command[0], command)
+
+
 def main() -> int:
     """Parse, run, answer with the exit status."""
+    if sys.argv[1:2] == ["--loopback"]:
+        _on_loopback_alone(sys.argv[2:])
     parser = argparse.ArgumentParser(description="Run the commands of a README.")
     parser.add_argument("readme", type=Path)
     parser.add_argument("--limit", type=float, default=600.0, help="seconds for all of it")
     parser.add_argument("--list", action="store_true", help="show the commands only")
+    parser.add_argument("--offline", action="store_true", help="install first, then run them with the network cut")
     options = parser.parse_args()
     wanted = commands(options.readme.read_text(encoding="utf-8"))
     if not wanted:
@@ -95,7 +124,7 @@ def main() -> int:
     if options.list:
         print("\n".join(wanted))
         return 0
-    return run(wanted, options.readme.resolve().parent, options.limit)
+    return run(wanted, options.readme.resolve().parent, options.limit, offline=options.offline)
 
 
 if __name__ == "__main__":
