@@ -26,7 +26,7 @@ safety: {{simulation_mode: {simulate}, enable_automatic_actions: {automatic}}}
 api: {{enabled: false}}
 elements:
   - name: shop
-    sensors: [{{type: plant}}]
+    sensors: [{{type: plant, step_seconds: {step}}}]
     levers:
       - name: workers
         type: plant
@@ -76,7 +76,15 @@ class Stage:
     """One agent and its shop; `play(seconds)` lets virtual time pass."""
 
     def __init__(self, folder: Path, shop=None, stores=None, start=1_000_000.0, **about):
-        defaults = {"interval": 1, "cooldown": 5, "simulate": "false", "automatic": "true", "risk": 0.3, "priority": "medium"}
+        defaults = {
+            "interval": 1,
+            "cooldown": 5,
+            "simulate": "false",
+            "automatic": "true",
+            "risk": 0.3,
+            "priority": "medium",
+            "step": "null",
+        }
         path = folder / "trimtab.yaml"
         path.write_text(YAML.format(**{**defaults, **about}))
         types = registry(plug_ins=())

@@ -134,7 +134,7 @@ def test_bad_data_stop_decisions_and_show_a_hold_within_one_cycle(tmp_path, name
 
 def test_a_critical_reading_leads_to_an_action_within_five_seconds_at_the_default_periods(tmp_path):
     """covers: F8. Everything at 30 s and more; the plant breaks between two readings."""
-    stage = Stage(tmp_path, Shop(7, fault_at=605.0, surge=10.0), interval=30)
+    stage = Stage(tmp_path, Shop(7, fault_at=605.0, surge=10.0), interval=30, step=0.5)
     stage.play(700.0)
     readings = stage.agent.monitor.window("shop/shop_p95_seconds")
     first = next(t for t, v in zip(readings.t, readings.v, strict=True) if v > 0.4)

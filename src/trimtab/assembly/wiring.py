@@ -60,7 +60,7 @@ def assemble(
     """
     clock = clock or WallClock()
     stores = stores or on_disk(settings)
-    net, types = Net(plants), registry()
+    net, types = Net(plants, step_seconds=settings.monitoring.interval_seconds), registry()
     _say_what_is_left_out(settings, types)
     selfwatch = SelfSensor()
     watches_itself = isinstance(clock, WallClock)  # in virtual time the real process is no part of the story

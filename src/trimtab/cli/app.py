@@ -136,6 +136,20 @@ def plan(config: Config = None, json: Json = False) -> int:
 
 
 @app.command()
+def simulate(
+    plant: Annotated[str, typer.Option("--plant", help="A shipped plant (web_cluster, cache, …), or one of yours: module:Class")],
+    config: Config = None,
+    duration: Annotated[float, typer.Option("--duration", min=1.0, help="Seconds of virtual time.")] = 3600.0,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed tells the same story.")] = 0,
+    json: Json = False,
+) -> int:
+    """Let the very same agent run a simulated system in virtual time; nothing real is touched."""
+    from trimtab.cli import simulate as simulation
+
+    return simulation.simulate(config, plant, duration, seed, json)
+
+
+@app.command()
 def approve(action_id: ActionId, config: Config = None, plan_hash: PlanHash = None, json: Json = False) -> int:
     """Let an action run that awaits approval."""
     return _ask(config, "/agent/action/approve", {"action_id": action_id, "approved": True, "plan_hash": plan_hash}, json)

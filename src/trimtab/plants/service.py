@@ -7,9 +7,11 @@ with c servers follows Sakasegawa (1977), "An approximation formula L_q ≈ αρ
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import exp, sqrt
+from math import sqrt
 
 import numpy as np
+
+from trimtab.plants.noise import Noise
 
 BASE_REQUESTS_PER_SECOND = 30.0
 REQUESTS_PER_SECOND_OF_A_WORKER = 10.0
@@ -45,14 +47,12 @@ class ServicePlant:
         rho: float = 0.0,
         **levers: float | str,
     ) -> None:
-        self._rng = rng if rng is not None else np.random.default_rng(0)
         self._name = name
         self._fault_at, self._fault_factor = fault_at, fault_factor
-        self._noise, self._rho = noise, rho
+        self._noise = Noise(rng if rng is not None else np.random.default_rng(0), noise, rho)
         self._levers: dict[str, float | str] = dict(LEVERS)
         self._began: float | None = None
         self._backlog = 0.0  # requests that wait
-        self._drift: dict[str, float] = {}
         for lever, value in levers.items():
             self.set(lever, value)
 
@@ -91,10 +91,5 @@ class ServicePlant:
         return self._fault_at is not None and self._began is not None and now - self._began >= self._fault_at
 
     def _observed(self, metric: str, value: float) -> float:
-        """A metric as it is measured: with noise of its own, first-order autocorrelated, that keeps it positive."""
-        fresh = float(self._rng.standard_normal())
-        before = self._drift.get(metric)
-        drift = fresh if before is None else self._rho * before + sqrt(1.0 - self._rho**2) * fresh
-        self._drift[metric] = drift
-        observed = value * exp(self._noise * drift - 0.5 * self._noise**2)  # the mean of a log-normal is exp(σ²/2)
+        observed = self._noise.measured(metric, value)
         return min(observed, 100.0) if metric.endswith("_percent") else observed

@@ -14,7 +14,7 @@ import json
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from trimtab.config.parts import rule
@@ -91,8 +91,10 @@ class Net:
     Borrow, then release: `close()` when the agent stops, or use it in `async with`.
     """
 
-    def __init__(self, plants: Mapping[str, Plant] | None = None) -> None:
+    def __init__(self, plants: Mapping[str, Plant] | None = None, *, step_seconds: float = 1.0) -> None:
         self.plants: Mapping[str, Plant] = plants or {}
+        self.step_seconds = step_seconds  # how much virtual time one step of a plant covers, where its sensor names no interval
+        self.shared: dict[object, Any] = {}  # what the adapters of one system have in common, by whatever they key it
         self._client: httpx.AsyncClient | None = None
 
     async def fetch(

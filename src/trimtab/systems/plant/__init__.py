@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import Field
 
 from trimtab.config import LeverOptions, SensorOptions
+from trimtab.config.parts import Period
 from trimtab.domain.errors import ConfigError
 from trimtab.domain.levers import LeverSpec
 from trimtab.domain.ports import Lever, Plant, Sensor
@@ -24,6 +25,7 @@ class PlantSensorOptions(SensorOptions):
 
     type: Literal["plant"] = "plant"
     plant: str | None = Field(None, description="Which plant. Default: the one named as the element, or the only one.")
+    step_seconds: Period | None = Field(None, description="Virtual time that one step covers. Default: the interval.")
 
 
 class PlantLeverOptions(LeverOptions):
@@ -45,12 +47,13 @@ def find_plant(plants: Mapping[str, Plant], name: str | None, element: str) -> P
 
 
 def _build_sensor(options: PlantSensorOptions, element: str, net: Net) -> Sensor:
-    from trimtab.systems.plant.adapters import PlantSensor
+    from trimtab.systems.plant.adapters import PlantSensor, PlantTime
 
     plant = find_plant(net.plants, options.plant, element)
-    return PlantSensor(
-        plant, element, name=options.name or f"plant {options.plant or element}", interval=options.interval_seconds
+    time = net.shared.setdefault(
+        ("plant", id(plant)), PlantTime(plant, options.step_seconds or options.interval_seconds or net.step_seconds)
     )
+    return PlantSensor(time, element, name=options.name or f"plant {options.plant or element}", interval=options.interval_seconds)
 
 
 def _build_lever(options: PlantLeverOptions, spec: LeverSpec, net: Net) -> Lever:

@@ -10,8 +10,6 @@ from trimtab.domain.metrics import Reading, Series
 from trimtab.domain.ports import Plant
 from trimtab.systems.values import as_kind, read_as_kind
 
-FIRST_STEP_SECONDS = 1.0  # how long the first step is, where no interval tells
-
 
 class PlantLever:
     """A lever of a plant in this process."""
@@ -46,34 +44,51 @@ class PlantLever:
         """Nothing is held."""
 
 
-class PlantSensor:
-    """Moves a plant's time forward to `now` and yields the metrics of that step. Reading twice at one instant moves nothing."""
+class PlantTime:
+    """A plant's own time: it moves in steps of `every` seconds, whoever reads the plant, and however often.
 
-    def __init__(self, plant: Plant, element: str, *, name: str = "plant", interval: float | None = None) -> None:
+    An extra look between two steps sees the last step again: nothing happens in a plant because somebody looks.
+    """
+
+    def __init__(self, plant: Plant, every: float) -> None:
+        self._plant, self._every = plant, every
+        self._at: float | None = None
+        self.last: dict[str, float] = {}  # the metrics of the last step
+
+    def advance(self, now: float) -> float:
+        """Step up to `now`; returns when the last step ended, in Unix seconds. The first step ends at the first look."""
+        if self._at is None:
+            self._step(now)
+        while self._at is not None and now - self._at > self._every * (1.0 - 1e-6):
+            self._step(self._at + self._every)
+        return self._at if self._at is not None else now
+
+    def _step(self, at: float) -> None:
+        self.last = {name: float(value) for name, value in self._plant.step(at, self._every).items()}
+        self._at = at
+
+
+class PlantSensor:
+    """Moves a plant's time forward to `now` and yields the metrics of its last step."""
+
+    def __init__(self, time: PlantTime, element: str, *, name: str = "plant", interval: float | None = None) -> None:
         self.name = name
         self.element = element
         self.interval = interval
-        self._plant = plant
-        self._at: float | None = None
-        self._last: dict[str, float] = {}
+        self._time = time
 
     @property
     def metric_names(self) -> Sequence[str]:
         """The metrics of the step before; none before the first."""
-        return list(self._last)
+        return list(self._time.last)
 
     async def read(self, now: float) -> Sequence[Reading]:
         """Step to `now`. Raises `SensorError` where the plant breaks."""
-        dt = (self.interval or FIRST_STEP_SECONDS) if self._at is None else now - self._at
-        if dt > 0.0:
-            self._last, self._at = self._step(now, dt), now
-        return [Reading(Series.named(name, self.element, source=self.name), value, now) for name, value in self._last.items()]
-
-    def _step(self, now: float, dt: float) -> dict[str, float]:
         try:
-            return {name: float(value) for name, value in self._plant.step(now, dt).items()}
+            at = self._time.advance(now)
         except Exception as error:  # a plant is somebody else's code
             raise SensorError(f"{self.name}: the plant broke: {type(error).__name__}: {error}") from error
+        return [Reading(Series.named(name, self.element, source=self.name), v, at) for name, v in self._time.last.items()]
 
     async def close(self) -> None:
         """Nothing is held."""
