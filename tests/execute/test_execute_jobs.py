@@ -8,6 +8,7 @@ import pytest
 
 from execute.kit import FakeJournal, FakeLever, World, a_record, an_action, goal_state, guard_state, run
 from trimtab.domain.actions import ActionState as S
+from trimtab.domain.errors import Retryable
 from trimtab.domain.levers import LeverKind, LeverSpec
 from trimtab.execute import recovery
 from trimtab.execute.trial import Seen, TrialRules, after_rollback, next_step
@@ -174,3 +175,52 @@ def test_killed_at_any_step_a_job_is_taken_back_and_never_started_again(ticks, d
         assert job.value == "absent" or after.book.get("index_1000").state is S.KEPT
 
     run(story())
+
+
+POOL = LeverSpec("pool", "shop", bounds=(1, 16), settle_seconds=10.0, gradual=True)
+GROW = an_action(POOL, 2, 8, action_id="pool_1000", action_type="pool")
+
+
+class StuckPool(FakeLever):
+    """A pool that gets half way in one call: `reach` workers a call."""
+
+    def __init__(self, reach=3):
+        super().__init__(POOL, 2)
+        self.reach = reach
+
+    async def set(self, value):
+        self.sets.append(value)
+        towards = max(-self.reach, min(self.reach, value - self.value))
+        self.value += towards
+        if self.value != value:
+            raise Retryable(f"{self.value} of {value} so far")
+
+
+def test_a_pool_cut_off_half_way_is_ours_to_take_back():
+    async def story():
+        world = World(StuckPool(), rules=RULES)
+        await world.schedule(GROW)
+        record = await world.advance("pool_1000")
+        assert (record.state, world.lever.value) == (S.PROBING, 5)
+        for _ in range(40):
+            if record.state.terminal:
+                break
+            record = await world.advance("pool_1000", seconds=1.0)
+        assert (record.state, world.lever.value) == (S.ROLLED_BACK, 2)
+        assert world.executor.levers.states["shop/pool"].moved_by_others_at is None
+        assert record.outcome is None
+
+    run(story())
+
+
+@pytest.mark.parametrize("value", [1, 9, 16])
+def test_a_value_beyond_the_way_is_another_hand_s(value):
+    record = a_record(S.PROBING, action=GROW)
+    at = replace(Seen(1005.0, POOL, value, goal=goal_state(), guards=(guard_state(),)))
+    assert next_step(record, at, RULES).to is S.YIELDED
+
+
+def test_a_pool_that_shrinks_after_it_had_settled_was_moved_by_another_hand():
+    record = a_record(S.VERIFYING, action=GROW, in_place_at=1001.0)
+    at = Seen(1020.0, POOL, 5, goal=goal_state(), guards=(guard_state(),))
+    assert next_step(record, at, RULES).to is S.YIELDED

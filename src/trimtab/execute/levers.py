@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from trimtab.domain.errors import LeverError, NotFound, Permanent, Retryable
-from trimtab.domain.levers import DONE, LeverValue
+from trimtab.domain.levers import LeverValue
 from trimtab.domain.metrics import Health, Trust
 from trimtab.domain.ports import Lever
 from trimtab.domain.situation import LeverState
@@ -93,7 +93,7 @@ class LeverBook:
     def _saw(self, lever_id: str, value: LeverValue, now: float) -> None:
         state = self._states[lever_id]
         ours = self._ours.get(lever_id, ())
-        on_its_way = state.spec.at_work(value) and DONE in ours  # a job that we started
+        on_its_way = len(ours) > 1 and any(state.spec.half_way(value, start, end) for start in ours for end in ours)
         foreign = bool(ours) and not on_its_way and not any(state.spec.same(value, own) for own in ours)
         self._ours[lever_id] = ours if on_its_way else (value,)
         moved = now if foreign else state.moved_by_others_at

@@ -92,8 +92,8 @@ def _probing(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None
         if seen.now - record.since < PROBE_SECONDS:
             return None
         return Step(S.ROLLING_BACK, f"{seen.unreadable}; turning back", interrupted=True)
-    if seen.spec.at_work(seen.value):
-        return _at_work(record, seen, rules)
+    if half_way(record, seen):
+        return _half_way(record, seen, rules)
     if in_place(record, seen):
         return _found_in_place(record, seen)
     if not seen.spec.same(seen.value, record.snapshot):
@@ -110,18 +110,19 @@ def _probing(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None
     )
 
 
-def _at_work(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
-    """A job that runs is waited for while its guards hold; one that broke or takes too long is taken back."""
+def _half_way(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
+    """A job that runs, or a pool on its way, is waited for while its guards hold; what breaks or takes too long is taken back."""
     ended = _called_off(record, seen, rules)
     if ended:
         return ended
     if record.interrupted:
         why = "the agent was interrupted, so that nothing could prove this change"
-        return Step(S.ROLLING_BACK, f"{record.action.lever_id} is {seen.value}; {why}", interrupted=True)
+        return Step(S.ROLLING_BACK, f"{record.action.lever_id} is {setting(seen.value)}; {why}", interrupted=True)
     if seen.value == BROKEN:
         return Step(S.ROLLING_BACK, f"{record.action.lever_id} broke", interrupted=True)
-    if seen.now - (record.executed_at or record.since) > seen.spec.takes_seconds:
-        why = f"{record.action.lever_id} is not done after {seen.spec.takes_seconds:g} s"
+    patience = max(seen.spec.takes_seconds, PROBE_SECONDS)
+    if seen.now - (record.executed_at or record.since) > patience:
+        why = f"{record.action.lever_id} is {setting(seen.value)}, and not done after {patience:g} s"
         return Step(S.ROLLING_BACK, why, interrupted=True)
     return None
 
@@ -240,7 +241,7 @@ def _called_off(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | N
         return Step(S.ROLLING_BACK, seen.recall, interrupted=True)
     if seen.value is not None and not holds_ours(record, seen):
         return Step(S.YIELDED, _foreign(record, seen))
-    if seen.spec.at_work(seen.value) and record.state is not S.PROBING:
+    if seen.spec.run_once and half_way(record, seen) and record.state is not S.PROBING:
         return Step(S.ROLLING_BACK, f"{record.action.lever_id} was done and is {seen.value} now", interrupted=True)
     return _breach(record, seen, rules)
 
@@ -297,7 +298,13 @@ def in_place(record: ActionRecord, seen: Seen) -> bool:
 
 def holds_ours(record: ActionRecord, seen: Seen) -> bool:
     """Whether what stands there is the action's doing, whole or half done: what may be taken back."""
-    return in_place(record, seen) or seen.spec.at_work(seen.value)
+    on_its_way = seen.spec.run_once or record.state in (S.APPLYING, S.PROBING, S.ROLLING_BACK)
+    return in_place(record, seen) or (on_its_way and half_way(record, seen))
+
+
+def half_way(record: ActionRecord, seen: Seen) -> bool:
+    """Whether the action's effect is under way, or got stuck."""
+    return seen.spec.half_way(seen.value, record.action.from_value, record.action.to_value)
 
 
 def _foreign(record: ActionRecord, seen: Seen) -> str:
