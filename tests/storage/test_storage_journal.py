@@ -194,6 +194,9 @@ QUERIES = {
     "history": (sql.SELECT_HISTORY, ("a",), "journal_of_action"),
     "notes": (sql.SELECT_NOTES, ("paused", 10), "journal_by_kind"),
     "verify": (sql.SELECT_BATCH, (0, 10), "PRIMARY KEY"),
+    "checkpoint": (sql.SELECT_PRUNED, (), "journal_by_kind"),
+    "pause in force": (sql.SELECT_PAUSE_IN_FORCE, (), "journal_by_kind"),
+    "what may be given up": (sql.SELECT_STAYING, (0, 10, 5.0, 5.0, *sql.STAYING), "PRIMARY KEY"),
     "verify, projection": (sql.SELECT_STANDING, (0, 10), "sqlite_autoindex_actions_2"),
 }
 

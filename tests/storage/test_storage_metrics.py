@@ -18,7 +18,7 @@ def test_pruning_goes_by_batches(tmp_path, monkeypatch, batch):
     store = SqliteMetricStore(tmp_path / "m.db")
     run(store.write([Reading(series, 1.0, float(at)) for series in (A, B) for at in range(20)]))
     deleted = []
-    store._database.connection.set_trace_callback(lambda sql: deleted.append(sql) if sql.startswith("DELETE") else None)
+    store._database.connection.set_trace_callback(lambda sql: deleted.append(sql) if sql.startswith(module.DELETE_BEFORE[:20]) else None)
     assert run(store.prune(10.0)) == 20
     assert len(deleted) == 2 * -(-10 // batch)
     assert [at for at, _ in run(store.query(A.metric_id, 0.0, 99.0))] == [float(at) for at in range(10, 20)]
