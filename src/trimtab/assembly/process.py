@@ -8,6 +8,8 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trimtab.domain.errors import ConfigError
+
 if TYPE_CHECKING:
     from trimtab.agent import AutonomousAgent
     from trimtab.config import Settings
@@ -29,6 +31,22 @@ def load_settings(path: str | Path | None = None) -> Settings:
     types = registry()
     return load(config_path(path), environ=os.environ, sensors=types.sensor_options, levers=types.lever_options,
                 jobs=types.job_options)  # fmt: skip
+
+
+def load_to_reach(path: str | Path | None = None) -> Settings:
+    """The settings by which a running agent is reached, even while the rest of the file has mistakes.
+
+    Raises `ConfigError`, with every mistake in the file, where these have some, too.
+    """
+    from trimtab.config import load_part
+
+    try:
+        return load_settings(path)
+    except ConfigError as error:
+        try:
+            return load_part(config_path(path), environ=os.environ, keys=("version", "storage", "api"))
+        except ConfigError:
+            raise error from None
 
 
 def get_autonomous_agent() -> AutonomousAgent:

@@ -6,13 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from trimtab.cli import client, show
+from trimtab.cli.store import find_action
+from trimtab.domain.actions import ActionState
 
 
 def ask(config: Path | None, path: str, body: dict[str, Any], json: bool) -> int:
     """Send the request and say how things stand then."""
     from trimtab.assembly import load_settings
 
-    answer = client.call(load_settings(config), "POST", path, {key: value for key, value in body.items() if value is not None})
+    settings = load_settings(config)
+    if "action_id" in body:
+        wanted = None if path.endswith("rollback") else ActionState.AWAITING_APPROVAL
+        body = {**body, "action_id": find_action(settings, body["action_id"], wanted)}
+    answer = client.call(settings, "POST", path, {key: value for key, value in body.items() if value is not None})
     if json:
         show.as_json(answer)
     elif "action_id" in answer:
