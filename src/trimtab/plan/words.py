@@ -16,6 +16,24 @@ def seconds(value: float) -> str:
     return f"{whole if whole == value else whole + 1} s"
 
 
+def span(value: float) -> str:
+    """A length of time to two parts, rounded up to its smaller one, so that it is never promised too short.
+
+    >>> span(39.2), span(3600.0), span(11_473.0), span(200_000.0)
+    ('40 s', '60 min', '3 h 12 min', '2 d 8 h')
+    """
+    if value <= 60:
+        return seconds(value)
+    minutes = int(-(-value // 60))
+    if minutes <= 90:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    days, rest = divmod(hours + (rest > 0), 24)
+    return f"{days} d {rest} h" if rest else f"{days} d"
+
+
 def where_it_stands(state: GoalState) -> str:
     """A goal's metric, its value and its target in one clause.
 

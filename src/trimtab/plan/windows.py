@@ -1,0 +1,62 @@
+"""Whether the calendar lets something be started on an element now, and if not, the sentence that says when it will.
+
+Asked by the guards for every proposal, and again right before an action starts. What a person asked for or approved is not asked
+about: a person stands above a window. Nor is an undo: what did harm is taken back at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from trimtab.domain.windows import Calendar, Window
+from trimtab.plan.words import joined, span
+
+_A_WEEK = 6 * 86_400.0  # seconds: from here on a weekday alone would be read as the next one
+
+
+def out_of_hours(calendar: Calendar, element: str, now: float) -> str | None:
+    """Why nothing may be started on `element` at `now`; None where it may."""
+    frozen = [window for window in calendar.freezes_of(element) if window.open_at(now)]
+    if frozen:
+        return joined([f"change freeze '{window.name}' {_until(window, now)}" for window in frozen], 2, between="; ")
+    windows = calendar.maintenance_of(element)
+    if not windows or any(window.open_at(now) for window in windows):
+        return None
+    opening = [(at, window) for window in windows if (at := window.next_change(now)) is not None]
+    where = f"outside of the maintenance windows of {element}"
+    if not opening:
+        return f"{where}: none of them opens any more"
+    at, window = min(opening, key=lambda each: each[0])
+    return f"{where}: '{window.name}' opens in {span(at - now)} ({moment(at, window.timezone, now)})"
+
+
+def standing(calendar: Calendar, now: float) -> list[Mapping[str, Any]]:
+    """Every window and freeze as it stands at `now`, for the status."""
+    kinds = (("maintenance", calendar.maintenance), ("freeze", calendar.freezes))
+    return [_standing(kind, window, now) for kind, windows in kinds for window in windows]
+
+
+def moment(at: float, timezone: str, now: float) -> str:
+    """A moment as people of that zone write it, with its date where a weekday would not do.
+
+    >>> moment(1_795_813_200.0, "Europe/Berlin", now=1_795_800_000.0)
+    'Fri 22:00 Europe/Berlin'
+    """
+    when = datetime.fromtimestamp(at, ZoneInfo(timezone))
+    return f"{when:%a %H:%M} {timezone}" if abs(at - now) < _A_WEEK else f"{when:%Y-%m-%d %H:%M} {timezone}"
+
+
+def _until(window: Window, now: float) -> str:
+    at = window.next_change(now)
+    return "has no end" if at is None else f"ends in {span(at - now)} ({moment(at, window.timezone, now)})"
+
+
+def _standing(kind: str, window: Window, now: float) -> Mapping[str, Any]:
+    at, is_open = window.next_change(now), window.open_at(now)
+    word = "closes" if is_open else "opens"
+    says = f"{word} in {span(at - now)} ({moment(at, window.timezone, now)})" if at is not None else f"never {word} again"
+    elements = sorted(window.elements)
+    return {"name": window.name, "kind": kind, "elements": elements, "open": is_open, "changes_at": at, "says": says}
