@@ -8,7 +8,7 @@ from assembly.child_agent import write_config
 from trimtab.domain.actions import ActionState
 from trimtab.storage.folder import DataFolder
 from trimtab.storage.journal import SqliteJournal
-from trimtab.testing.stores import run, write_life
+from trimtab.testing.records import run, write_life
 
 
 @pytest.fixture

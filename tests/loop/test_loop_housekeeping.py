@@ -10,7 +10,7 @@ from trimtab.domain.metrics import Reading, Series
 from trimtab.execute.book import Book
 from trimtab.loop.housekeeping import Housekeeping
 from trimtab.storage.memory import MemoryJournal, MemoryMetricStore
-from trimtab.testing.stores import write_life
+from trimtab.testing.records import write_life
 
 DAY = 86_400.0
 SERIES = Series.named("queue_length", "shop")

@@ -19,7 +19,7 @@ from assembly.child_agent import until
 from mishaps.kit import Site, command, refused, soon
 from trimtab.domain.actions import ActionState as S
 from trimtab.storage.journal import SqliteJournal
-from trimtab.testing.stores import run, write_life
+from trimtab.testing.records import run, write_life
 
 
 def filled(site: Site, actions: int = 40) -> None:

@@ -83,7 +83,8 @@ def test_the_sentence_says_how_much_and_until_when():
     found = storm([hurt(NOW - n) for n in range(5)], rules, NOW)
     assert found is not None
     assert found.sentence == (
-        "storm halt: 5 changes did harm within 60 min; nothing new starts before 05:46 (Europe/Berlin), or until `trimtab resume`"
+        "storm halt: 5 changes did harm within 60 min; "
+        "nothing new starts before Fri 05:46 Europe/Berlin, or until `trimtab resume`"
     )
 
 

@@ -21,7 +21,7 @@ from trimtab.storage.folder import DataFolder
 from trimtab.storage.journal import SqliteJournal
 from trimtab.storage.metrics import SqliteMetricStore
 from trimtab.storage.tokens import TokenStore
-from trimtab.testing.stores import run, write_life
+from trimtab.testing.records import run, write_life
 
 SERIES = Series.named("queue_length", "shop")
 KEY = b"k" * 32
@@ -292,6 +292,23 @@ def test_present_data_are_moved_aside_and_only_by_force(tmp_path):
     assert folder.identity() == identity
     _, again = restored(file, folder.path, force=True)
     assert again == tmp_path / "data.before-restore-20010909-014640-2"
+
+
+def test_once_the_backup_is_in_its_place_no_error_says_otherwise_and_nothing_is_deleted(tmp_path, monkeypatch):
+    file = tmp_path / "b.tar.gz"
+    backed_up(filled(tmp_path / "old", actions=1), file)
+    folder = filled(tmp_path / "data", actions=3)
+
+    def unconfirmed(path):
+        if path == tmp_path:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(restore, "sync_folder", unconfirmed)
+    with pytest.raises(StoreError, match="holds the backup, but the disk did not confirm it") as failure:
+        restored(file, folder.path, force=True)
+    assert "Nothing was changed" not in str(failure.value)
+    assert ids(folder.path) == ["a0"]
+    assert ids(tmp_path / "data.before-restore-20010909-014640") == ["a2", "a1", "a0"]
 
 
 def test_while_an_agent_holds_the_folder_nothing_is_restored(tmp_path):

@@ -11,7 +11,7 @@ from trimtab.domain.errors import Conflict, JournalCorrupt, StoreError
 from trimtab.storage import journal as module
 from trimtab.storage import journal_sql as sql
 from trimtab.storage.journal import SqliteJournal
-from trimtab.testing.stores import a_record, moved, run, write_life
+from trimtab.testing.records import a_record, moved, run, write_life
 
 KEY = b"k" * 32
 

@@ -8,7 +8,7 @@ from trimtab.domain.errors import StoreDamaged, StoreError
 from trimtab.domain.metrics import Reading, Series
 from trimtab.storage.memory import MemoryMetricStore
 from trimtab.storage.mending import MendingMetricStore
-from trimtab.testing.stores import run
+from trimtab.testing.records import run
 
 SERIES = Series.named("queue_length", "shop")
 

@@ -14,7 +14,7 @@ from trimtab.storage import journal as module
 from trimtab.storage.database import Database, Schema
 from trimtab.storage.journal import SqliteJournal
 from trimtab.storage.metrics import SqliteMetricStore
-from trimtab.testing.stores import run, write_life
+from trimtab.testing.records import run, write_life
 
 KEY = b"k" * 32
 VERSION_1 = Schema(journal_sql.SCHEMA.application_id, 1, journal_sql.SCHEMA.statements)

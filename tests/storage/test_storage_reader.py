@@ -47,6 +47,13 @@ def test_a_closed_journal_is_read_and_nothing_is_made_beside_it(tmp_path):
     assert listing(tmp_path) == before and heard == [5]
 
 
+def test_what_is_told_is_how_many_rows_hold_also_where_the_first_ones_were_given_up(tmp_path):
+    journal, heard = a_journal(tmp_path, rows=250, close=False), []
+    assert asyncio.run(journal.prune(100.0, at=300.0)) == 100
+    asyncio.run(journal.close())
+    assert verified(tmp_path, heard.append) == heard[-1] == 151
+
+
 def test_a_journal_at_work_is_read_with_what_was_just_written(tmp_path):
     journal = a_journal(tmp_path, close=False)
     try:

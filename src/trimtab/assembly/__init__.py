@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from trimtab.assembly.process import get_autonomous_agent as get_autonomous_agent
     from trimtab.assembly.process import load_settings as load_settings
-    from trimtab.assembly.process import run_until_stopped as run_until_stopped
     from trimtab.assembly.wiring import assemble as assemble
 
-_HOMES = {"assemble": "wiring", "get_autonomous_agent": "process", "load_settings": "process", "run_until_stopped": "process"}
+_HOMES = {"assemble": "wiring", "get_autonomous_agent": "process", "load_settings": "process"}
 
-__all__ = ["assemble", "get_autonomous_agent", "load_settings", "run_until_stopped"]
+__all__ = ["assemble", "get_autonomous_agent", "load_settings"]
 
 
 def __getattr__(name: str) -> Any:

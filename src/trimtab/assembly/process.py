@@ -1,10 +1,8 @@
-"""One agent in one process: settings from a file and the environment, the log, the signals."""
+"""Which configuration this process goes by, read with every installed system; and one agent, for a program that wants just that."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,17 +55,3 @@ def get_autonomous_agent() -> AutonomousAgent:
 
         _the_agent = assemble(load_settings())
     return _the_agent
-
-
-async def run_until_stopped(agent: AutonomousAgent) -> None:
-    """Run the agent until it is stopped, by itself or by SIGINT or SIGTERM; a second signal ends the process at once."""
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        agent.stop()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(name)
-
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stop)
-    await agent.run()

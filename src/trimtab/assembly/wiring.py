@@ -125,8 +125,7 @@ def _say_what_is_left_out(settings: Settings, types: Registry) -> None:
 def on_disk(settings: Settings) -> Stores:
     """The stores of the data folder. Raises `StoreError`."""
     folder = DataFolder(settings.storage.path)
-    key = settings.storage.journal_key
-    journal = SqliteJournal(folder.journal_path, key=key.get_secret_value().encode() if key else None)
+    journal = SqliteJournal(folder.journal_path, key=settings.storage.hmac_key)
     journal.examine()  # nothing is carried out on a journal that does not hold
     metrics = MendingMetricStore(folder.metrics_path, SqliteMetricStore, _say_damaged)
     tokens = TokenStore(folder.access_path)

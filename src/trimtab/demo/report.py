@@ -20,9 +20,9 @@ from trimtab.domain.words import setting
 
 KEPT = (ActionState.KEPT, ActionState.KEPT_ON_PROBATION)
 NEXT = (
-    "Describe a service of yours in trimtab.yaml; the README shows one, with a lever that asks first.",
-    "trimtab config validate --config trimtab.yaml   finds every mistake at once",
-    "trimtab run --config trimtab.yaml               the same loop, on your service",
+    "trimtab init     looks at this machine and writes a first trimtab.yaml; every lever in it asks",
+    "trimtab doctor   reads each sensor and lever once, and says how to mend what it finds",
+    "trimtab run      the same loop, on your service",
 )
 
 

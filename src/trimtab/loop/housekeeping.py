@@ -34,7 +34,7 @@ class Housekeeping:
         *,
         keep_samples: float,
         keep_journal: float,
-        alarm: Callable[[str, str], None],
+        alarm: Callable[[str, str], object],
         started_at: float,
         in_turn: bool = False,
     ) -> None:

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import IO
 
 from trimtab.domain.errors import StoreDamaged, StoreError
+from trimtab.storage.layout import ACCESS, JOURNAL, METRICS
 
 FORMAT = 1  # of the archive
-MANIFEST, JOURNAL, METRICS, ACCESS, CONFIG = "manifest.json", "journal.db", "metrics.db", "access.json", "trimtab.yaml"
+MANIFEST, CONFIG = "manifest.json", "trimtab.yaml"
 MEMBERS = (JOURNAL, METRICS, ACCESS, CONFIG)
 MANIFEST_BYTES = 1_000_000  # a manifest has less than two thousand
 CHUNK = 1 << 20

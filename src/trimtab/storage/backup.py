@@ -17,11 +17,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 from trimtab.domain.errors import StoreError
-from trimtab.storage.archive import ACCESS, CONFIG, JOURNAL, METRICS, Manifest, measure, pack, unpack
+from trimtab.storage.archive import CONFIG, Manifest, measure, pack, unpack
 from trimtab.storage.database import explained
 from trimtab.storage.files import sync_folder
 from trimtab.storage.folder import DataFolder
 from trimtab.storage.journal import SqliteJournal
+from trimtab.storage.layout import ACCESS, JOURNAL, METRICS
 from trimtab.storage.metrics import SqliteMetricStore
 
 STEP_PAGES, STEP_REST = 512, 0.002  # two megabytes, then two milliseconds in which others have the disk

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from trimtab.domain.errors import AlreadyRunning, StoreError
+from trimtab.storage import layout
 from trimtab.storage.files import locked, replace_whole
 
 
@@ -40,27 +41,27 @@ class DataFolder:
     @property
     def journal_path(self) -> Path:
         """Where the journal is."""
-        return self.path / "journal.db"
+        return self.path / layout.JOURNAL
 
     @property
     def metrics_path(self) -> Path:
         """Where the samples are."""
-        return self.path / "metrics.db"
+        return self.path / layout.METRICS
 
     @property
     def access_path(self) -> Path:
         """Where the tokens' digests are."""
-        return self.path / "access.json"
+        return self.path / layout.ACCESS
 
     @property
     def lock_path(self) -> Path:
         """What the running agent holds."""
-        return self.path / "agent.lock"
+        return self.path / layout.LOCK
 
     @property
     def pause_path(self) -> Path:
         """What pauses the agent while it is there: a switch that works whatever else does not."""
-        return self.path / "PAUSE"
+        return self.path / layout.PAUSE
 
     def switch_off(self, why: str) -> Path:
         """Pause whatever agent works here, now or later; returns the file that does. Raises `StoreError`."""
@@ -107,7 +108,7 @@ class DataFolder:
     @property
     def identity_path(self) -> Path:
         """What tells this folder from every other."""
-        return self.path / "identity"
+        return self.path / layout.IDENTITY
 
     def identity(self, *, create: bool = False) -> str:
         """A random word of this folder's own, by which the command line knows that an agent works on it; "" where none was made.

@@ -16,7 +16,7 @@ from trimtab.storage import journal_sql, metrics
 from trimtab.storage.chain import Chain, Head
 from trimtab.storage.database import BUSY_SECONDS, Database, Schema
 from trimtab.storage.journal import SqliteJournal
-from trimtab.storage.uri import uri_of
+from trimtab.storage.layout import uri_of
 
 _SELECT_IDS = """SELECT action_id FROM actions WHERE action_id >= ? AND action_id < ?
     ORDER BY created_at DESC, ordinal DESC LIMIT ?"""
@@ -59,7 +59,7 @@ class JournalReader(SqliteJournal):
         self._chain = Chain(key)
         self._database = ReadOnlyDatabase(path, journal_sql.SCHEMA, synchronous="FULL")
         self._tail_checked = False
-        self._told = told
+        self._told, self._held = told, 0
 
     def ids(self, prefix: str = "", *, state: ActionState | None = None, limit: int = 20) -> Sequence[str]:
         """Ids of actions that begin with `prefix`, newest first."""
@@ -73,8 +73,9 @@ class JournalReader(SqliteJournal):
 
     def _batch(self, connection: sqlite3.Connection, head: Head) -> list[JournalRow]:
         rows = super()._batch(connection, head)
+        self._held += len(rows)
         if self._told is not None:
-            self._told(rows[-1].seq if rows else head[0])
+            self._told(self._held)
         return rows
 
 

@@ -22,6 +22,7 @@ from trimtab.storage.archive import CONFIG, MANIFEST, Manifest, unpack
 from trimtab.storage.backup import check
 from trimtab.storage.files import sync_folder
 from trimtab.storage.folder import DataFolder
+from trimtab.storage.layout import ACCESS, JOURNAL, METRICS
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 _RENAME_SWAP = 2  # macOS: sys/stdio.h
@@ -31,7 +32,7 @@ def restore(archive: Path, folder: Path, *, key: bytes | None, now: float, force
     """Put what `archive` holds in the place of `folder`; returns what that is, and where the data that were there are now.
 
     Raises `Conflict` where there are data and not `force`, `AlreadyRunning` where an agent holds them, `StoreError` where the
-    backup cannot be used: then nothing was changed.
+    backup cannot be used: then nothing was changed. A disk that does not confirm what was done is a `StoreError` that says so.
     """
     folder = folder.resolve()
     _check_place(folder, force)
@@ -39,19 +40,14 @@ def restore(archive: Path, folder: Path, *, key: bytes | None, now: float, force
         if folder.exists():
             held.enter_context(DataFolder(folder).lock())
         with _unpacked(archive, folder, key) as (fresh, manifest):
-            if not folder.exists():
+            if there := folder.exists():
+                _carry_over(folder, fresh)
+                exchange(fresh, folder)
+            else:
                 os.rename(fresh, folder)
-                sync_folder(folder.parent)
-                return manifest, None
-            _carry_over(folder, fresh)
-            aside = _aside(folder, now)
-            exchange(fresh, folder)
-            try:
-                os.rename(fresh, aside)
-            except OSError:  # the restore is done; what was there keeps the name that it has
-                aside = fresh
-            sync_folder(folder.parent)
-            return manifest, aside
+        aside = _moved_aside(fresh, folder, now) if there else None  # from here on the backup is in its place
+        _confirm(folder, aside)
+    return manifest, aside
 
 
 def _check_place(folder: Path, force: bool) -> None:
@@ -71,7 +67,7 @@ def _check_place(folder: Path, force: bool) -> None:
 
 def has_data(folder: Path) -> bool:
     """Whether an agent has worked there."""
-    return any((folder / name).exists() for name in ("journal.db", "metrics.db", "access.json"))
+    return any((folder / name).exists() for name in (JOURNAL, METRICS, ACCESS))
 
 
 @contextlib.contextmanager
@@ -84,7 +80,7 @@ def _unpacked(archive: Path, folder: Path, key: bytes | None) -> Iterator[tuple[
         raise StoreError(
             f"{folder.parent} cannot be written to: {exc.strerror}", remedy="Give this user the right to, or name another folder"
         ) from exc
-    unused = fresh
+    ours = fresh.stat().st_ino
     try:
         manifest = unpack(archive, fresh)
         if check(fresh, key) != (manifest.rows, manifest.head):
@@ -96,8 +92,9 @@ def _unpacked(archive: Path, folder: Path, key: bytes | None) -> Iterator[tuple[
     except OSError as exc:
         raise StoreError(f"{archive} could not be restored: {exc.strerror or exc}", remedy="Nothing was changed") from exc
     finally:
-        if not (unused / "agent.lock").exists():  # or these are the data that were there
-            shutil.rmtree(unused, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):
+            if fresh.stat().st_ino == ours:  # else these are the data that were there
+                shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _carry_over(old: Path, fresh: Path) -> None:
@@ -108,7 +105,27 @@ def _carry_over(old: Path, fresh: Path) -> None:
             shutil.copy(path, fresh / path.name)
 
 
-def _aside(folder: Path, now: float) -> Path:
+def _moved_aside(old: Path, folder: Path, now: float) -> Path:
+    """Give the data that were there a name that tells of it; where that cannot be done they keep the one that they have."""
+    aside = _free_name(folder, now)
+    with contextlib.suppress(OSError):
+        os.rename(old, aside)
+        old = aside
+    return old
+
+
+def _confirm(folder: Path, aside: Path | None) -> None:
+    try:
+        sync_folder(folder.parent)
+    except OSError as exc:
+        where = f"; what was there is in {aside}" if aside is not None else ""
+        raise StoreError(
+            f"{folder} holds the backup, but the disk did not confirm it: {exc.strerror or exc}",
+            remedy=f"Check the disk before the agent starts{where}",
+        ) from exc
+
+
+def _free_name(folder: Path, now: float) -> Path:
     name = f"{folder.name}.before-restore-{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}"
     found, count = folder.with_name(name), 1
     while found.exists():

@@ -1,9 +1,16 @@
-"""How SQLite is asked for a file that must not be touched. Imports nothing, since a shell's completion waits for it."""
+"""What lies in a data folder, by name, and how a database there is asked for without touching it.
+
+Used by all who look at a folder that may not be there, where `folder.DataFolder`, which makes or refuses it, is too much. Imports
+next to nothing, since a shell's completion waits for it.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from urllib.parse import quote
+
+JOURNAL, METRICS, ACCESS, LOCK = "journal.db", "metrics.db", "access.json", "agent.lock"
+IDENTITY, PAUSE = "identity", "PAUSE"
 
 
 def uri_of(path: Path) -> str:
