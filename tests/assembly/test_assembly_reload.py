@@ -252,6 +252,21 @@ def test_one_reload_at_a_time_and_none_without_a_change(play):
     play(story)
 
 
+def test_an_error_that_nobody_foresaw_refuses_the_reload_and_not_the_next_one(play, monkeypatch):
+    async def story(served, config, shop):
+        first = await at_work(served)
+        replaced(config, ("target_value: 0.2", "target_value: 0.3"))
+        with monkeypatch.context() as broken:
+            broken.setattr(service_module, "assemble", lambda *args, **kwargs: 1 / 0)
+            with pytest.raises(ConfigError, match="ZeroDivisionError"):
+                await served.reload("ann")
+        assert served._agent is first
+        assert await served.reload("ann") == ("goals[0].target_value",)
+        await at_work(served, after=first)
+
+    play(story)
+
+
 def test_a_secret_is_named_never_shown(play, capfd):
     async def story(served, config, shop):
         first = await at_work(served)

@@ -226,6 +226,13 @@ BAD = {
     ),
     "a newer format": (with_manifest(lambda doc: doc.update(format=2, trimtab="9.9")), r"newer trimtab \(9\.9\).*format is 2"),
     "another head": (with_manifest(lambda doc: doc.update(rows=5)), "not the one of its manifest"),
+    "a length without end": (with_manifest(lambda doc: doc.update(rows=float("inf"))), "manifest cannot be read"),
+    "a time that is none": (with_manifest(lambda doc: doc.update(made_at=float("nan"))), "manifest cannot be read"),
+    "a time beyond all calendars": (with_manifest(lambda doc: doc.update(made_at=1e300)), "manifest cannot be read"),
+    "a manifest too deep": (
+        lambda name, content: [(info(name), b"[" * 200_000 if name == "manifest.json" else content)],
+        "manifest cannot be read",
+    ),
     "more than the disk holds": (
         with_manifest(lambda doc: doc["members"]["metrics.db"].update(bytes=10**18)),
         "there are only .* MB free",

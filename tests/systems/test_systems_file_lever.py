@@ -320,6 +320,14 @@ while True:
 """
 
 
+WAITING = """
+import signal, threading
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+threading.Thread(target=signal.sigwait, args=({signal.SIGHUP},)).start()
+print("ready", flush=True)
+"""
+
+
 @contextmanager
 def program(pid_file: Path) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True)
@@ -365,6 +373,29 @@ def test_a_signal_that_cannot_be_sent_is_retryable_and_the_value_is_there(tmp_pa
     error = refusal(lever(path, notify={"pid_file": pid_file}).set(4))
     assert isinstance(error, Retryable) and words in str(error)
     assert path.read_text() == "4"
+
+
+def test_a_program_that_the_signal_would_end_is_not_sent_it(tmp_path: Path) -> None:
+    path, pid_file = tmp_path / "conf", tmp_path / "pid"
+    path.write_text("8")
+    moved = lever(path, notify={"signal": "USR2", "pid_file": pid_file})
+    with program(pid_file) as process:
+        error = refusal(moved.set(4))
+        assert isinstance(error, Retryable) and "does not catch it" in str(error)
+        assert process.poll() is None
+
+
+def test_a_program_that_waits_for_the_signal_without_a_handler_gets_it(tmp_path: Path) -> None:
+    path, pid_file = tmp_path / "conf", tmp_path / "pid"
+    path.write_text("8")
+    with subprocess.Popen([sys.executable, "-c", WAITING], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        pid_file.write_text(str(process.pid))
+        try:
+            set_to(lever(path, notify={"pid_file": pid_file}), 4)
+            assert process.wait(5) == 0
+        finally:
+            process.kill()
 
 
 def test_a_process_that_only_has_the_number_of_the_one_meant_is_left_alone(tmp_path: Path) -> None:

@@ -434,6 +434,24 @@ def test_a_build_of_another_process_is_seen_and_kill_9_leaves_nothing_behind(tmp
     assert sql(path, "PRAGMA integrity_check") == [("ok",)]
 
 
+def test_a_probe_after_kill_9_in_a_commit_lets_sqlite_roll_back(tmp_path: Path) -> None:
+    path = database(tmp_path, journal="delete")
+    hot = (
+        "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute('PRAGMA cache_size = 1'); db.execute('BEGIN');"
+        "db.execute('CREATE TABLE pad AS SELECT id, zeroblob(2000) FROM orders'); print('ready', flush=True); input()"
+    )
+    with subprocess.Popen([sys.executable, "-c", hot, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdout.readline()
+        process.kill()
+    assert Path(f"{path}-journal").read_bytes()[:4] != bytes(4)  # pages that were not committed lie in the database
+
+    async def afterwards() -> None:
+        assert await job(path).probe(KEY) == "absent"
+
+    run(afterwards)
+    assert index_names(path) == set()
+
+
 def test_a_claim_is_held_by_one_and_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     path = tmp_path / "shop.db"

@@ -156,6 +156,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
 def is_wildcard(host: str) -> bool:
     """Whether `host` stands for every address of the machine."""
     return host in ("", "0.0.0.0", "::", "[::]")  # noqa: S104 - compared with, not bound to
@@ -164,7 +172,11 @@ def is_wildcard(host: str) -> bool:
 async def _bind(host: str, port: int) -> socket.socket:
     loop = asyncio.get_running_loop()
     try:
-        found = await loop.getaddrinfo(host.strip("[]") or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        where = host.strip("[]") or None, port
+        if _is_address(host):  # nothing to wait for, so no thread for it
+            found = socket.getaddrinfo(*where, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_NUMERICHOST)
+        else:
+            found = await loop.getaddrinfo(*where, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, _, _, _, address = found[0]
         listener = socket.create_server(address[:2], family=family, backlog=128)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited; or each answer waits 40 ms for an ACK

@@ -1,4 +1,4 @@
-"""Which configuration this process goes by, read with every installed system; and one agent, for a program that wants just that."""
+"""Which configuration this process goes by, read with every installed system; one agent for a program that wants just that."""
 
 from __future__ import annotations
 

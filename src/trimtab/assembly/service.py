@@ -86,9 +86,10 @@ class Service:
         try:
             settings = await asyncio.to_thread(load_settings, self.path)
             await self._try_out(settings)
-        except TrimtabError as error:
+        except Exception as error:  # a plug-in's, too: nothing has been given up yet, and the next attempt is free
             self._busy = False
-            refused = error if isinstance(error, ConfigError) else ConfigError(error.message, remedy=error.remedy)
+            known = error if isinstance(error, TrimtabError) else TrimtabError(f"{type(error).__name__}: {error}")
+            refused = error if isinstance(error, ConfigError) else ConfigError(known.message, remedy=known.remedy)
             await self._refuse(agent, refused, actor)
             raise refused from error
         changed = changes(self.settings, settings)

@@ -231,7 +231,7 @@ def _overhead(settings: Settings) -> Mapping[str, float]:
 def _server(settings: Settings, stores: Stores) -> Callable[[AutonomousAgent], AbstractAsyncContextManager[str]]:
     @asynccontextmanager
     async def serving(agent: AutonomousAgent) -> AsyncIterator[str]:
-        from trimtab.api.server import Server
+        from trimtab.api import Server
 
         server = Server(agent, tokens=stores.tokens, host=settings.api.host, port=settings.api.port,
                         allowed_hosts=settings.api.allowed_hosts, version=trimtab.__version__)  # fmt: skip

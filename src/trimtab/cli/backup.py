@@ -26,7 +26,7 @@ def backup(config: Path | None, target: Path, force: bool) -> int:
         _warn(
             f"{file} holds secrets in plain text, and so will the backup. Give them as ${{env:NAME}} or ${{file:/path}} instead."
         )
-    made, manifest = back_up(DataFolder(settings.storage.path, create=False), target, config=file, key=_key(settings),
+    made, manifest = back_up(DataFolder(settings.storage.path, create=False), target, config=file, key=settings.storage.hmac_key,
                              version=__version__, now=time.time(), force=force)  # fmt: skip
     size = made.stat().st_size / 1e6
     show.line(
@@ -42,7 +42,7 @@ def restore(config: Path | None, archive: Path, force: bool) -> int:
 
     settings = load_settings(config)
     folder = settings.storage.path
-    manifest, aside = restoring.restore(archive, folder, key=_key(settings), now=time.time(), force=force)
+    manifest, aside = restoring.restore(archive, folder, key=settings.storage.hmac_key, now=time.time(), force=force)
     made = time.strftime("%Y-%m-%d %H:%MZ", time.gmtime(manifest.made_at))
     show.line(f"{folder} holds the backup of {made}: {manifest.rows} rows of the journal, all of which hold")
     if aside is not None:
@@ -55,11 +55,6 @@ def _holds_secrets(settings: Settings, file: Path) -> bool:
     """Whether a secret stands in the file itself, and not just a reference to where it is kept."""
     text = file.read_text(encoding="utf-8", errors="replace")
     return settings.redact(text) != text
-
-
-def _key(settings: Settings) -> bytes | None:
-    key = settings.storage.journal_key
-    return key.get_secret_value().encode() if key else None
 
 
 def _warn(text: str) -> None:

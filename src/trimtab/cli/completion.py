@@ -29,8 +29,10 @@ def actions(command: str, config: Path | None, incomplete: str) -> list[tuple[st
 
 def tokens(config: Path | None, incomplete: str) -> list[tuple[str, str]]:
     """Names of tokens that begin so, each with its role."""
+    from trimtab.storage.layout import ACCESS
+
     try:
-        known = json.loads((data_folder(config) / "access.json").read_text(encoding="utf-8"))["tokens"]
+        known = json.loads((data_folder(config) / ACCESS).read_text(encoding="utf-8"))["tokens"]
         return [(str(each["name"]), str(each["role"])) for each in known if str(each["name"]).startswith(incomplete)]
     except Exception:
         return []
@@ -54,11 +56,11 @@ def _named_in(path: Path) -> str | None:
 def _stored_actions(folder: Path, states: Sequence[str], incomplete: str) -> list[tuple[str, str]]:
     import sqlite3
 
-    from trimtab.storage.uri import uri_of
+    from trimtab.storage.layout import JOURNAL, uri_of
 
     among = f"AND state IN ({','.join('?' * len(states))})" if states else ""
     query = f"""SELECT action_id, state FROM actions WHERE action_id >= ? AND action_id < ? {among}
         ORDER BY created_at DESC, ordinal DESC LIMIT {OFFERED}"""
-    with closing(sqlite3.connect(uri_of(folder / "journal.db"), uri=True, timeout=0.2)) as connection:
+    with closing(sqlite3.connect(uri_of(folder / JOURNAL), uri=True, timeout=0.2)) as connection:
         rows = connection.execute(query, (incomplete, incomplete + "\U0010ffff", *states)).fetchall()
     return [(str(action_id), str(state).replace("_", " ")) for action_id, state in rows]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trimtab.cli import client, show
 from trimtab.cli.gate_words import gate_facts, without_pauses
@@ -12,6 +12,9 @@ from trimtab.cli.store import find_action, from_journal
 from trimtab.cli.words import causes, without_holds
 from trimtab.domain.actions import ActionRecord, ActionState, ActionStatus, JournalRow
 from trimtab.domain.errors import NotFound
+
+if TYPE_CHECKING:
+    from trimtab.storage.reader import JournalReader
 
 
 def status(config: Path | None, json: bool) -> int:
@@ -112,25 +115,21 @@ def _goal_of(goal: Any) -> dict[str, Any]:
 
 
 def actions(config: Path | None, json: bool) -> int:
-    """What is under way, on probation, or awaits an answer."""
-    return _list(config, json, "Under way", lambda record: not record.state.terminal or _on_probation(record), 1000)
-
-
-def _on_probation(record: ActionRecord) -> bool:
-    return record.state is ActionState.KEPT_ON_PROBATION
+    """What is under way, on probation, or awaits an answer, newest first."""
+    return _list(config, json, "Under way", lambda journal: journal.unfinished())
 
 
 def history(config: Path | None, count: int, json: bool) -> int:
-    """The latest actions, from the store."""
-    return _list(config, json, "History", lambda record: True, count)
+    """The latest actions, from the store, newest first."""
+    return _list(config, json, "History", lambda journal: journal.recent(count))
 
 
-def _list(config: Path | None, json: bool, title: str, wanted: Any, count: int) -> int:
+def _list(config: Path | None, json: bool, title: str, ask: Callable[[JournalReader], Awaitable[Sequence[ActionRecord]]]) -> int:
     from trimtab.api import views
     from trimtab.assembly import load_settings
 
-    recent = from_journal(load_settings(config), lambda journal: journal.recent(count))
-    records = [record for record in recent if wanted(record)]
+    found = from_journal(load_settings(config), ask)
+    records = sorted(found, key=lambda record: record.action.created_at, reverse=True)
     if json:
         show.as_json([views.action(record).model_dump(mode="json") for record in records])
         return 0

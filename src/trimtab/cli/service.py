@@ -15,6 +15,7 @@ def serve(config: Path | None) -> int:
     with _without("rich", "pygments"):
         from trimtab.assembly.service import Service
 
+        gc.collect()
         gc.freeze()  # what was imported stays: no collection looks through it again
         asyncio.run(Service(config).run())
     return 0

@@ -19,18 +19,18 @@ LISTED = 10  # ids that a message names
 
 def from_journal(settings: Settings, ask: Callable[[JournalReader], Awaitable[T]]) -> T:
     """The answer of `ask` to the journal of this configuration. Raises `StoreError` where no agent has ever run with it."""
+    from trimtab.storage.layout import JOURNAL
     from trimtab.storage.reader import JournalReader
 
-    path = settings.storage.path / "journal.db"
+    path = settings.storage.path / JOURNAL
     if not path.exists():
         raise StoreError(
             f"there is no journal in {path.parent}",
             remedy="No agent has run with this configuration yet; `trimtab run` starts one",
         )
-    key = settings.storage.journal_key
 
     async def asked() -> T:
-        journal = JournalReader(path, key=key.get_secret_value().encode() if key else None)
+        journal = JournalReader(path, key=settings.storage.hmac_key)
         try:
             return await ask(journal)
         finally:

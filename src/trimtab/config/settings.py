@@ -105,6 +105,11 @@ class StorageSettings(Part):
     journal_retention_days: Annotated[int, Field(ge=1, le=36_500)] = 400
     journal_key: Annotated[SecretStr, Field(min_length=1)] | None = None
 
+    @property
+    def hmac_key(self) -> bytes | None:
+        """The journal's key as the journal wants it; None where its rows are hashed without one."""
+        return self.journal_key.get_secret_value().encode() if self.journal_key is not None else None
+
     @field_validator("path")
     @classmethod
     def _path(cls, value: Path, info: ValidationInfo) -> Path:
@@ -157,7 +162,7 @@ class Settings(Part):
     """
 
     version: Literal[1] = 1
-    timezone: Zone = "UTC"  # for windows and quiet hours; storage is UTC
+    timezone: Zone = "UTC"  # for windows and for times in sentences; storage is UTC
     collection_interval_seconds: Period = 30.0  # one setting with monitoring.interval_seconds
     analysis_window_minutes: Annotated[float, Field(gt=0, le=525_600, allow_inf_nan=False)] = 60.0
     anomaly_threshold_stddev: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] = 2.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, time
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -98,13 +99,4 @@ class FreezeSettings(WindowSettings):
         >>> FreezeSettings(name="peak", dates=("2026-11-27",)).window("UTC").dates[0][0].isoformat()
         '2026-11-27'
         """
-        plain = super().window(timezone)
-        return Window(
-            plain.name,
-            plain.days,
-            tuple(_span_of(each) for each in self.dates),
-            plain.start,
-            plain.end,
-            plain.timezone,
-            plain.elements,
-        )
+        return replace(super().window(timezone), dates=tuple(_span_of(each) for each in self.dates))

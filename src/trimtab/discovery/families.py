@@ -60,7 +60,7 @@ def offer(prefix: str, before: Scrape, after: Scrape) -> Offer:
     """
     histogram, counters = _histogram(after), _counters(after)
     requests = _best(counters, _REQUESTS) or (f"{histogram}_count" if histogram else "")
-    errors = _best([name for name in counters if not _about_requests(name, requests)], _ERRORS, like=requests)
+    errors = _best([name for name in counters if name != requests], _ERRORS, like=requests)
     made: list[tuple[str, Derivation]] = []
     if histogram:
         unit = next((unit for unit in _UNITS if histogram.endswith(unit)), "")
@@ -92,11 +92,8 @@ def _histogram(scrape: Scrape) -> str:
 def _counters(scrape: Scrape) -> list[str]:
     return sorted(
         name
-        for name, found in scrape.samples.items()
-        if name not in scrape.gauges
-        and found is not None
-        and not name.endswith(("_bucket", "_sum", "_created"))
-        and not name.startswith(_OWN)
+        for name in scrape.samples
+        if name not in scrape.gauges and not name.endswith(("_bucket", "_sum", "_created")) and not name.startswith(_OWN)
     )
 
 
@@ -104,10 +101,6 @@ def _best(names: Sequence[str], form: re.Pattern[str], like: str = "") -> str:
     """The name in this form that is about requests most, and most like `like`."""
     fitting = [name for name in names if form.search(name)]
     return max(fitting, key=lambda name: (_shared(name, like), _score(name), -len(name), name), default="")
-
-
-def _about_requests(name: str, requests: str) -> bool:
-    return name == requests
 
 
 def _score(name: str) -> int:

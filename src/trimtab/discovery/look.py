@@ -12,7 +12,7 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,7 @@ class Found:
     asked: tuple[Port, ...] = ()
     left_alone: tuple[Port, ...] = ()
     agents: tuple[Port, ...] = ()  # trimtab itself, which needs no second one to look after it
-    more: int = field(default=0)  # ports beyond the limit
+    more: int = 0  # ports beyond the limit
 
 
 def listening() -> list[Port]:

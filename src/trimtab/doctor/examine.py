@@ -12,6 +12,7 @@ from trimtab.doctor.findings import Finding, Standing, of_error
 from trimtab.doctor.targets import count_reads, look_at_targets
 from trimtab.domain.actions import ActionRecord
 from trimtab.domain.errors import StoreError
+from trimtab.storage.layout import JOURNAL
 from trimtab.systems.registry import Registry
 
 
@@ -52,6 +53,6 @@ async def _standing(settings: Settings, standing: Standing) -> tuple[dict[str, A
     try:
         return (*await store.stored_standing(settings), [])
     except StoreError as error:
-        if (settings.storage.path / store.JOURNAL).exists():
+        if (settings.storage.path / JOURNAL).exists():
             return {}, [], []  # told already: the journal cannot be read
         return {}, [], [of_error("journal", error)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -40,7 +40,7 @@ class Standing:
     why: str = ""
     remedy: str = ""
     stranger: bool = False  # somebody else has the port
-    address: str = field(default="")
+    address: str = ""
 
 
 def ok(check: str, what: str) -> Finding:

@@ -18,12 +18,12 @@ from trimtab.domain.errors import StoreError
 from trimtab.domain.metrics import Unit
 from trimtab.domain.words import format_quantity
 from trimtab.storage.folder import DataFolder
+from trimtab.storage.layout import ACCESS, JOURNAL, LOCK, METRICS
 from trimtab.storage.reader import JournalReader, Older, check_metrics
 from trimtab.storage.tokens import TokenStore
 
 LEAST_FREE, LITTLE_FREE = 50e6, 500e6  # bytes: below the first the stores may stop at any time
 AHEAD = 60.0  # seconds that a file may be ahead of the clock
-JOURNAL, METRICS, ACCESS, LOCK = "journal.db", "metrics.db", "access.json", "agent.lock"
 
 
 def look_at_folder(settings: Settings) -> Iterator[Finding]:
@@ -172,8 +172,7 @@ async def stored_standing(settings: Settings) -> tuple[dict[str, Any], list[Acti
 
 def reader_of(settings: Settings, told: Callable[[int], None] | None = None) -> JournalReader:
     """The journal, to be looked at. Raises `StoreError`."""
-    key = settings.storage.journal_key
-    return JournalReader(settings.storage.path / JOURNAL, key=key.get_secret_value().encode() if key else None, told=told)
+    return JournalReader(settings.storage.path / JOURNAL, key=settings.storage.hmac_key, told=told)
 
 
 def _not_there(folder: Path) -> Finding:

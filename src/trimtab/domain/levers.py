@@ -8,6 +8,7 @@ from enum import StrEnum
 LeverValue = bool | int | float | str
 
 ABSENT, RUNNING, DONE, BROKEN = "absent", "running", "done", "broken"  # what a job's probe answers
+JOB_STATES = (ABSENT, RUNNING, DONE, BROKEN)
 
 
 class LeverKind(StrEnum):

@@ -17,7 +17,8 @@ from trimtab.domain.actions import ActionRecord
 from trimtab.execute.executor import Executor
 from trimtab.plan.settings import PlanSettings
 from trimtab.plan.storm import Storm, storm
-from trimtab.plan.windows import moment, out_of_hours, standing
+from trimtab.plan.windows import out_of_hours, standing
+from trimtab.plan.words import moment
 
 MANY = 100  # notes of a pause: who repeats it does not make it newer
 

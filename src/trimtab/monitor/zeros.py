@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-import numpy as np
-
 from trimtab.domain.metrics import MetricType, Reading, Series, Unit
 from trimtab.monitor.windows import Array
-from trimtab.stats.scale import mad_sd
+from trimtab.stats.scale import mad_sd, median
 
 _NEVER_ZERO = (
     MetricType.RESPONSE_TIME,
@@ -73,8 +71,7 @@ def _is_never_zero(series: Series) -> bool:
 
 
 def _far_from_zero(past: Array) -> bool:
-    median = float(np.median(past))
-    return abs(median) > _FAR * mad_sd(past)
+    return abs(median(past)) > _FAR * mad_sd(past)
 
 
 def _first_zero(past: Array) -> str:

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from trimtab.domain.actions import ActionRecord, ActionState
 from trimtab.plan.history import harmed
 from trimtab.plan.settings import StormRules
-from trimtab.plan.words import span
+from trimtab.plan.words import moment, span
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +32,9 @@ def storm(records: Iterable[ActionRecord], rules: StormRules, now: float, resume
     if len(hurt) < rules.harmful_actions:
         return None
     until = min(hurt[-rules.harmful_actions], now) + rules.window_seconds
-    clock = datetime.fromtimestamp(until, ZoneInfo(rules.timezone))
-    today = clock.date() == datetime.fromtimestamp(now, ZoneInfo(rules.timezone)).date()
-    when = f"{clock:%H:%M}" if today else f"{clock:%a %H:%M}"
     sentence = (
         f"storm halt: {len(hurt)} {'change' if len(hurt) == 1 else 'changes'} did harm within {span(rules.window_seconds)}; "
-        f"nothing new starts before {when} ({rules.timezone}), or until `trimtab resume`"
+        f"nothing new starts before {moment(until, rules.timezone, now)}, or until `trimtab resume`"
     )
     return Storm(len(hurt), until, sentence)
 

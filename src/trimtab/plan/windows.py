@@ -7,14 +7,10 @@ about: a person stands above a window. Nor is an undo: what did harm is taken ba
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from trimtab.domain.windows import Calendar, Window
-from trimtab.plan.words import joined, span
-
-_A_WEEK = 6 * 86_400.0  # seconds: from here on a weekday alone would be read as the next one
+from trimtab.plan.words import joined, moment, span
 
 
 def out_of_hours(calendar: Calendar, element: str, now: float) -> str | None:
@@ -37,16 +33,6 @@ def standing(calendar: Calendar, now: float) -> list[Mapping[str, Any]]:
     """Every window and freeze as it stands at `now`, for the status."""
     kinds = (("maintenance", calendar.maintenance), ("freeze", calendar.freezes))
     return [_standing(kind, window, now) for kind, windows in kinds for window in windows]
-
-
-def moment(at: float, timezone: str, now: float) -> str:
-    """A moment as people of that zone write it, with its date where a weekday would not do.
-
-    >>> moment(1_795_813_200.0, "Europe/Berlin", now=1_795_800_000.0)
-    'Fri 22:00 Europe/Berlin'
-    """
-    when = datetime.fromtimestamp(at, ZoneInfo(timezone))
-    return f"{when:%a %H:%M} {timezone}" if abs(at - now) < _A_WEEK else f"{when:%Y-%m-%d %H:%M} {timezone}"
 
 
 def _until(window: Window, now: float) -> str:

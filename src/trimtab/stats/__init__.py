@@ -8,7 +8,7 @@ from trimtab.stats.ar1 import Ar1, fit_ar1, level_precision
 from trimtab.stats.blocks import running_means
 from trimtab.stats.evalue import critical_t, log_e
 from trimtab.stats.regimes import change_points, difference_noise
-from trimtab.stats.scale import mad_sd, tame, tame_history, trailing_median
+from trimtab.stats.scale import mad_sd, median, tame, tame_history, trailing_median
 from trimtab.stats.tails import steady_tail
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "level_precision",
     "log_e",
     "mad_sd",
+    "median",
     "running_means",
     "steady_tail",
     "tame",

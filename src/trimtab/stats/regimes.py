@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trimtab.stats.ar1 import MAX_RHO, fit_ar1, level_precision
-from trimtab.stats.scale import mad_sd
+from trimtab.stats.scale import mad_sd, median
 
 Array = NDArray[np.float64]
 
@@ -93,7 +93,7 @@ def difference_noise(y: Array, floor: float) -> DifferenceNoise:
     step = np.diff(y)
     spread = mad_sd(step)
     limit = 3.0 * max(spread, floor)
-    step = np.clip(step - np.median(step), -limit, limit)
+    step = np.clip(step - median(step), -limit, limit)
     square = float(step @ step)
     turn = float(step[1:] @ step[:-1]) / square if square > 0.0 else -0.5
     rho = min(MAX_RHO, max(0.0, 1.0 + 2.0 * turn - 4.0 / math.sqrt(step.size)))

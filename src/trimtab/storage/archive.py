@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import tarfile
+import time
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -65,8 +66,9 @@ class Manifest:
                     remedy="Restore it with that version; nothing was changed",
                 )
             members = {str(name): Member(int(each["bytes"]), str(each["sha256"])) for name, each in found["members"].items()}
+            time.gmtime(float(found["made_at"]))  # a moment that people can be told
             return cls(float(found["made_at"]), str(found["trimtab"]), int(found["rows"]), str(found["head"]), members, version)
-        except (ValueError, KeyError, TypeError, AttributeError) as exc:
+        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, OSError, RecursionError) as exc:
             raise _no_backup(path, f"its manifest cannot be read ({exc})") from exc
 
 

@@ -151,9 +151,13 @@ class DataFolder:
 
 
 def _make(path: Path, create: bool) -> None:
-    if path.is_dir():
-        return
-    if path.exists():
+    try:
+        if path.is_dir():
+            return
+        there = path.exists()
+    except OSError as exc:
+        raise _unusable(path, f"cannot be reached: {exc.strerror}") from exc
+    if there:
         raise _unusable(path, "is not a folder")
     if not create:
         raise StoreError(

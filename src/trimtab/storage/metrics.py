@@ -67,6 +67,7 @@ class SqliteMetricStore:
 
     def __init__(self, path: Path | str) -> None:
         self._database = Database(Path(path), SCHEMA, synchronous="NORMAL")
+        self._database.rows("PRAGMA cache_size=-512")  # KiB: what is written is hardly ever read; the default of 2 MiB fills up
         self._recent = int(self._database.rows("SELECT count(*) FROM recent")[0][0])
         self._known: dict[str, tuple[Series, int]] = {}  # metric_id → as last described, and its id in the file
 

@@ -25,7 +25,7 @@ from trimtab.stats import (
     tame_history,
     trailing_median,
 )
-from trimtab.stats.scale import TAME_SDS
+from trimtab.stats.scale import TAME_SDS, median
 
 Array = NDArray[np.float64]
 
@@ -77,7 +77,7 @@ def read_past(t: Array, y: Array, floor: float, changes: tuple[float, ...] = ())
     if len(proven) == 1:
         return Past(now, whole, None, drifts, suspected[-1], None, calm, limit)
     start = proven[-1]
-    usual = float(np.median(calm[:start]))
+    usual = median(calm[:start])
     if _came_back_before(t, calm, start, usual, changes):
         return Past(now, whole, _returning(now, usual, start), drifts, suspected[-1], None, calm, limit)
     return Past(now, None, None, drifts, suspected[-1], usual, calm, limit)
@@ -127,5 +127,5 @@ def _came_back_before(t: Array, y: Array, start: int, usual: float, changes: tup
     away = (running_means(y[:start], size) - usual) / (now - usual) >= 0.5
     ends = np.flatnonzero(away[:-1] & ~away[1:]) + size  # what is still away at the end belongs to this episode
     ours = np.asarray(changes, dtype=np.float64)
-    within = RECENT_CHANGE * float(np.median(np.diff(t)))
+    within = RECENT_CHANGE * median(np.diff(t))
     return not all(bool(np.any((t[end] >= ours) & (t[end] - ours <= within))) for end in ends.tolist())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trimtab.stats.scale import median
 from trimtab.verify.nulls import Null, Past, read_past
 from trimtab.verify.placebo import widening
 from trimtab.verify.samples import Before, usable_history
@@ -114,7 +115,7 @@ def steady(y: Array) -> bool:
 
 
 def _interval(terms: Terms, t: Array) -> float:
-    return max(SHORTEST, terms.interval_seconds or float(np.median(np.diff(t))))
+    return max(SHORTEST, terms.interval_seconds or median(np.diff(t)))
 
 
 def _too_few(n: int, rows: int) -> str | None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trimtab.stats.scale import median
+
 Array = NDArray[np.float64]
 
 LATEST = 1e15  # seconds; no clock shows more
@@ -63,7 +65,7 @@ def zeros_are_errors(y: Array) -> bool:
     rest = size[size > 0.0]
     if rest.size == 0 or 1.0 - rest.size / size.size >= RARE_ZERO:
         return False
-    return bool(rest.min() > NEAR_ZERO * np.median(rest))
+    return bool(rest.min() > NEAR_ZERO * median(rest))
 
 
 def as_arrays(t: object, y: object) -> tuple[Array, Array]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trimtab.stats.scale import median
+
 Array = NDArray[np.float64]
 
 # least noise believed in, a fraction of the level: a unit step of a deterministic metric must still be weighed
@@ -50,7 +52,7 @@ class Unit:
 
 def choose_unit(y: Array) -> Unit | None:
     """The scale for a history `y` (n,) finite; None where all of it is zero, as nothing can be relative to that."""
-    size = float(np.median(np.abs(y)))
+    size = median(np.abs(y))
     if np.all(y > 0.0):
         return Unit(1, size)
     if np.all(y < 0.0):

@@ -18,7 +18,7 @@ WIDTH = 1024  # features in, and of each layer
 LAYERS = (2, 48)  # fewest and most
 CALL_SECONDS = 0.020  # of one call at batch size 1: the model gets as many layers as this machine does in that time
 LINGER_SECONDS = 0.020  # that a batch with room waits for more
-QUEUE_LIMIT = 80  # most of a second of traffic: a machine that hiccups refuses nobody
+QUEUE_LIMIT = 48  # full within a second or two, so that an overload soon has a level; half a second of hiccup refuses nobody
 
 Floats = NDArray[np.float32]  # (n, WIDTH)
 

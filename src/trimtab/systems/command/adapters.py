@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from trimtab.domain.errors import Permanent, Retryable, SensorError
-from trimtab.domain.levers import ABSENT, BROKEN, DONE, RUNNING, LeverKind, LeverSpec, LeverValue
+from trimtab.domain.levers import ABSENT, BROKEN, JOB_STATES, LeverKind, LeverSpec, LeverValue
 from trimtab.domain.metrics import Reading, Series
 from trimtab.systems.command.arguments import fill
 from trimtab.systems.command.options import CommandJobOptions, CommandLeverOptions, CommandSensorOptions, Surroundings
@@ -18,8 +18,6 @@ from trimtab.systems.command.run import Runner, Trouble
 from trimtab.systems.paths import Absent, as_number, follow, parse_path
 from trimtab.systems.spelling import meant
 from trimtab.systems.values import as_kind, read_as_kind
-
-_ANSWERS = (ABSENT, RUNNING, DONE, BROKEN)
 
 
 class CommandSensor:
@@ -135,10 +133,10 @@ class CommandJob:
     async def probe(self, key: str) -> str:
         """What the probing program says."""
         answer = (await _lever_words(self._runner, self._who, fill(self._options.probe, "key", key))).strip()
-        if answer not in _ANSWERS:
+        if answer not in JOB_STATES:
             raise Permanent(
                 f"{self._who}: {self._options.probe[0]} wrote {self._runner.glimpse(answer)}",
-                remedy=f"It must write one of {', '.join(_ANSWERS)}",
+                remedy=f"It must write one of {', '.join(JOB_STATES)}",
             )
         return answer
 

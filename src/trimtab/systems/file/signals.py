@@ -7,6 +7,7 @@ import signal
 
 from trimtab.domain.errors import Retryable
 from trimtab.systems.file.options import NotifyOptions
+from trimtab.systems.signalling import catches, held
 
 _SLACK_SECONDS = 5.0  # a pid file's time and a process's are told by different clocks
 
@@ -17,11 +18,14 @@ def send(notify: NotifyOptions) -> None:
 
     try:
         written = notify.pid_file.stat().st_mtime
-        pid = _pid(notify)
-        born = psutil.Process(pid).create_time()
-        if born > written + _SLACK_SECONDS:
-            raise _failed(notify, f"process {pid} is younger than the file: the program has ended, and another has its number")
-        os.kill(pid, getattr(signal, f"SIG{notify.signal}"))
+        pid, number = _pid(notify), signal.Signals[f"SIG{notify.signal}"]
+        with held(pid) as deliver:
+            born = psutil.Process(pid).create_time()
+            if born > written + _SLACK_SECONDS:
+                raise _failed(notify, f"process {pid} is younger than the file: the program ended, and another has its number")
+            if not catches(pid, number):
+                raise _failed(notify, f"process {pid} does not catch it, and would be ended by it")
+            deliver(number)
     except (OSError, psutil.Error) as error:
         raise _failed(notify, f"{error}") from error
 

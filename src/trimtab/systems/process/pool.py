@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import psutil
 
 from trimtab.domain.errors import Permanent, Retryable
 from trimtab.systems.process.finding import Finder, Gone, Unclear, children, command_line, lives
 from trimtab.systems.process.options import Target
+from trimtab.systems.signalling import catches, held
 
 
 class Pool:
@@ -43,7 +41,7 @@ class Pool:
         """Send the signal `name`, such as TTIN, to `master` and to nobody else."""
         number = signal.Signals[f"SIG{name}"]
         try:
-            with _held(master.pid) as deliver:
+            with held(master.pid) as deliver:
                 self._require_fit(master, number)
                 deliver(number)
         except (psutil.NoSuchProcess, ProcessLookupError) as error:
@@ -70,32 +68,6 @@ class Pool:
                 f"{self._name}: process {master.pid} ({command_line(master)[:120]}) does not catch {number.name}",
                 remedy="Is it the master? Correct pid_file, match or pid, or the signals. Nothing was sent",
             )
-
-
-def catches(pid: int, number: signal.Signals) -> bool:
-    """Whether a process has a handler for a signal; where the system does not tell (it is not Linux), it is taken to have one."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        return True
-    mask = next((int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigCgt:")), None)
-    return mask is None or bool(mask >> (number - 1) & 1)
-
-
-@contextmanager
-def _held(pid: int) -> Iterator[Callable[[int], None]]:
-    """A way to signal a process that cannot hit a later one with the same id, where the system has such a thing."""
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        raise
-    except (AttributeError, OSError):  # not Linux, an old kernel, a sandbox
-        yield lambda number: os.kill(pid, number)
-        return
-    try:
-        yield lambda number: signal.pidfd_send_signal(handle, number)
-    finally:
-        os.close(handle)
 
 
 def _owner(process: psutil.Process) -> str:

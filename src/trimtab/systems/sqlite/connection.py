@@ -40,6 +40,14 @@ def opened(database: Path, *, write: bool = False, wait_seconds: float) -> Itera
         with closing(
             sqlite3.connect(address, uri=True, timeout=wait_seconds, isolation_level=None, check_same_thread=False)
         ) as connection:
+            if not write:
+                try:
+                    connection.execute("PRAGMA schema_version").fetchone()
+                except sqlite3.OperationalError as error:
+                    if getattr(error, "sqlite_errorname", "") != "SQLITE_READONLY_ROLLBACK":
+                        raise
+                    with closing(sqlite3.connect(address.replace("?mode=ro", "?mode=rw"), uri=True)) as writer:
+                        writer.execute("PRAGMA schema_version")  # a writer was killed: SQLite now takes back what it had begun
             yield connection
     except sqlite3.Error as error:
         raise in_words(error, database) from error
