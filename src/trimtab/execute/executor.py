@@ -104,6 +104,9 @@ class Executor:
             if void:
                 return await self.book.move(record, S.EXPIRED, void, self._clock.now())
             record = await self._intend(record, value)
+        if (closed := self._closed(record)) is not None:  # since the intent was made durable
+            why = f"{closed}: nothing was set"
+            return await self.book.move(record, S.FAILED, why, self._clock.now(), error=why, interrupted=True)
         return await self._apply(record)
 
     async def _intend(self, record: ActionRecord, value: LeverValue) -> ActionRecord:
@@ -122,7 +125,7 @@ class Executor:
 
     def _blocked(self, record: ActionRecord) -> str | None:
         """Why the action may not start now. Asked again right before it does, with nothing awaited in between."""
-        if (closed := self.stopped or self.hold or self.gate(record, self._clock.now())) is not None:
+        if (closed := self._closed(record)) is not None:
             return closed
         under_way = self.book.under_way()
         if len(under_way) >= self._at_once:
@@ -133,6 +136,9 @@ class Executor:
         goal = self._observer.evidence.goal(record.action.goal_id)
         trusts = [guard.trust for guard in self._observer.guards(record)] + ([goal.trust] if goal is not None else [])
         return next((trust.reason or trust.health.value for trust in trusts if not trust.ok), None)
+
+    def _closed(self, record: ActionRecord) -> str | None:
+        return self.stopped or self.hold or self.gate(record, self._clock.now())
 
     async def _wait_or_expire(self, record: ActionRecord, why: str) -> ActionRecord:
         if self.stopped or self._clock.now() - record.since < START_PATIENCE:
@@ -183,9 +189,20 @@ class Executor:
     async def _watch(self, record: ActionRecord) -> ActionRecord:
         seen = await self._see(record)
         step = next_step(record, seen, self._rules)
+        if step is None and record.state is S.PROBING and seen.spec.gradual and half_way(record, seen):
+            record, seen = await self._go_on(record)
+            step = next_step(record, seen, self._rules)
         if step is not None and step.to is S.ROLLING_BACK and record.state in STANDING and not seen.quiet:
             return self._make_room(record)
         return record if step is None else await self._take(record, step, seen)
+
+    async def _go_on(self, record: ActionRecord) -> tuple[ActionRecord, Seen]:
+        """A pool that is on its way, and nowhere else, is asked again for the very same value: it goes on from there."""
+        try:
+            await self.levers.put(record.action.lever_id, record.action.to_value, self._clock.now())
+        except LeverError as error:
+            record = self.book.amend(record, error=error.message)
+        return record, await self._see(record)
 
     def _make_room(self, record: ActionRecord) -> ActionRecord:
         """Let the trial that holds the lock be taken back first; two hands at once on one thing could not be told apart."""
@@ -224,7 +241,7 @@ class Executor:
         done = after_rollback(record, seen)
         if done is None and record.snapshot is not None and holds_ours(record, seen):
             try:
-                await self.levers.put(record.action.lever_id, record.snapshot, seen.now)
+                await self.levers.put(record.action.lever_id, record.snapshot, seen.now, undo=True)
             except LeverError as error:
                 record = self.book.amend(record, error=error.message)
             record = self.book.amend(record, acknowledged=True)

@@ -98,7 +98,7 @@ def _probing(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None
         return _found_in_place(record, seen)
     if not seen.spec.same(seen.value, record.snapshot):
         return Step(S.YIELDED, _foreign(record, seen))
-    if seen.now < (record.executed_at or record.since) + IN_DOUBT_SECONDS and not record.acknowledged:
+    if seen.now < (record.executed_at or record.since) + in_doubt(seen.spec) and not record.acknowledged:
         return None  # a slow target may still carry out what it was asked
     if seen.spec.run_once and record.in_place_at is None and record.acknowledged:
         return Step(S.FAILED, f"{record.action.lever_id} ended without an effect and is {seen.value} again: nothing changed")
@@ -291,6 +291,11 @@ def _untrusted(seen: Seen) -> str | None:
     return next((state.trust.reason for state in seen.guards if not state.trust.ok), None)
 
 
+def in_doubt(spec: LeverSpec) -> float:
+    """For how long, in seconds, what was asked may still take effect unseen."""
+    return max(IN_DOUBT_SECONDS, spec.takes_seconds) if spec.gradual else IN_DOUBT_SECONDS
+
+
 def in_place(record: ActionRecord, seen: Seen) -> bool:
     """Whether the lever holds the value that the action set."""
     return seen.spec.same(seen.value, record.action.to_value)
@@ -317,13 +322,13 @@ def after_rollback(record: ActionRecord, seen: Seen) -> Step | None:
     if record.action.reversibility is Reversibility.IRREVERSIBLE:
         return Step(S.ROLLBACK_FAILED, f"{record.reason}; the action is irreversible: a person has to decide")
     if seen.value is not None and seen.spec.same(seen.value, record.snapshot):
-        if not record.acknowledged and seen.now < (record.executed_at or record.since) + IN_DOUBT_SECONDS:
+        if not record.acknowledged and seen.now < (record.executed_at or record.since) + in_doubt(seen.spec):
             return None  # what was asked may still take effect: then it has to be taken back
         done = f"{record.action.lever_id} is back at {setting(seen.value)}, read back"
         return Step(record.undo_ends, f"{record.rollback_reason or record.reason}; {done}")
     if seen.value is not None and not holds_ours(record, seen):
         return Step(S.YIELDED, _foreign(record, seen))
-    if seen.now - record.since > ROLLBACK_SECONDS:
+    if seen.now - record.since > max(ROLLBACK_SECONDS, seen.spec.takes_seconds if seen.spec.gradual else 0.0):
         stuck = seen.unreadable or f"{record.action.lever_id} still reads {setting(seen.value)}"
         return Step(
             S.ROLLBACK_FAILED, f"could not restore {record.action.lever_id} to {setting(record.snapshot)}: {stuck}; it is frozen"

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from trimtab.config import LeverOptions, SensorOptions
-from trimtab.config.parts import Context, Duration, Part, plain, rule
+from trimtab.config.parts import Context, Duration, Part, Period, plain, rule
 from trimtab.domain.levers import LeverKind, LeverSpec
 
 
@@ -65,6 +65,7 @@ class ProcessLeverOptions(LeverOptions, Target):
     raise_signal: SignalName = Field("TTIN", description="Adds one worker.")
     lower_signal: SignalName = Field("TTOU", description="Takes one away.")
     pace_seconds: Duration = Field(0.1, description="Rest between two signals.")
+    takes_seconds: Period = Field(60.0, description="How long the pool may take to get there, or back.")
 
     @model_validator(mode="after")
     def _a_count(self) -> Self:
@@ -78,4 +79,4 @@ class ProcessLeverOptions(LeverOptions, Target):
 
     def spec(self, element: str, locks: frozenset[str]) -> LeverSpec:
         """As `LeverOptions.spec`; a pool passes through the counts in between, and may be cut off there."""
-        return replace(super().spec(element, locks), gradual=True)
+        return replace(super().spec(element, locks), gradual=True, takes_seconds=self.takes_seconds)
