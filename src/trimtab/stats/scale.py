@@ -12,6 +12,8 @@ Array = NDArray[np.float64]
 
 MAD_TO_SD = 1.4826  # 1 / Φ⁻¹(3/4): makes the median absolute deviation consistent for a normal standard deviation
 TAME_WINDOW = 5  # a level that holds for three samples is no outlier: it then has the majority of the window
+RECENT = 120  # samples over which the noise of today is taken
+LOUDER = 1.25  # 3.5 standard errors of the mean size of so many normal steps
 TAME_SDS = 4.0  # a normal sample is touched once in ~16,000
 
 
@@ -88,3 +90,14 @@ def trailing_median(y: Array, window: int = TAME_WINDOW) -> Array:
     if n >= window:
         middle[window - 1 :] = medians(np.lib.stride_tricks.sliding_window_view(y, window))
     return middle
+
+
+def loudness(y: Array) -> float:
+    """How much larger the steps of the last RECENT samples are than those of all `y` (n,); 1 unless it is clearly more.
+
+    >>> loudness(np.tile([0.0, 1.0], 500)), loudness(np.concatenate((np.tile([0.0, 1.0], 500), np.tile([0.0, 2.0], 60))))
+    (1.0, 1.8)
+    """
+    steps = np.abs(np.diff(y))
+    usual, now = float(steps.mean()), float(steps[-RECENT:].mean()) if steps.size else 0.0
+    return round(now / usual, 1) if now > LOUDER * usual > 0.0 else 1.0
