@@ -131,11 +131,11 @@ def switched(seed: int, gain: float, series: Series = daily) -> VerdictStatus:
 
 @pytest.mark.parametrize("series", [daily, bursting, shifting], ids=["daily", "bursts", "shifts"])
 def test_switching_back_and_forth_needs_no_past(series: Series) -> None:
-    nothing = [switched(seed, 0.0, series) for seed in range(60)]
-    assert nothing.count(VerdictStatus.IMPROVED) <= 6
-    assert nothing.count(VerdictStatus.WORSE) <= 6
-    assert [switched(seed, 0.08, series) for seed in range(20)].count(VerdictStatus.IMPROVED) >= 18
-    assert [switched(seed, -0.08, series) for seed in range(20)].count(VerdictStatus.WORSE) >= 18
+    nothing = [switched(seed, 0.0, series) for seed in range(40)]
+    assert nothing.count(VerdictStatus.IMPROVED) <= 4
+    assert nothing.count(VerdictStatus.WORSE) <= 4
+    assert [switched(seed, 0.08, series) for seed in range(10)].count(VerdictStatus.IMPROVED) >= 9
+    assert [switched(seed, -0.08, series) for seed in range(10)].count(VerdictStatus.WORSE) >= 9
 
 
 def test_a_switchback_of_few_pairs_or_of_one_kind_is_refused() -> None:
