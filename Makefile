@@ -18,7 +18,7 @@ short = $(if $(filter-out 0,$(SHORT)),$(1),$(2))
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-services check format bench bench-verdicts bench-unknown bench-blast bench-bad-data bench-api chaos dist constraints which-python clean
+.PHONY: help install demo test test-services check format bench bench-verdicts bench-unknown bench-demo bench-blast bench-bad-data bench-api bench-stores bench-overhead bench-startup chaos dist constraints which-python clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -48,7 +48,7 @@ $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 
 install: $(VENV)/.runtime ## make .venv with trimtab in it
 
-demo: $(VENV)/.runtime ## see the loop close once, on a real service under real load (about a minute)
+demo: $(VENV)/.runtime ## see the loop find and cure real faults, on a real service under real load (one to six minutes)
 	@$(BIN)/trimtab demo
 
 test: $(VENV)/.dev ## run the tests: no root, no network once installed
@@ -69,7 +69,7 @@ format: $(VENV)/.dev ## put the code into the project's format
 
 # -- measurements: each prints its figures and fails when its bar is missed
 
-bench: bench-verdicts bench-blast bench-bad-data bench-api chaos bench-unknown ## all of them, one after the other
+bench: bench-verdicts bench-blast bench-bad-data bench-api bench-stores bench-startup bench-overhead chaos bench-unknown bench-demo ## all of them, one after the other
 
 bench-verdicts: $(VENV)/.dev ## how often a verdict flatters a change that does nothing, and how soon it finds a real one
 	$(PY) benchmarks/verdicts.py $(call short,--reps 100 --only honesty,--reps 500)
@@ -77,6 +77,9 @@ bench-verdicts: $(VENV)/.dev ## how often a verdict flatters a change that does 
 bench-unknown: $(VENV)/.dev ## a service never seen before, with and without a fault
 	$(PY) benchmarks/unknown_service.py $(call short,--short,--runs 5)
 	$(call short,,$(PY) benchmarks/unknown_service.py --runs 5 --no-fault)
+
+bench-demo: $(VENV)/.dev ## the demo with several seeds, and without a fault (SHORT=1: one seed)
+	$(PY) benchmarks/demo.py $(call short,--short,)
 
 bench-blast: $(VENV)/.dev ## 100,000 generated plans against an independent checker
 	$(PY) benchmarks/blast_radius.py --plans $(call short,5000,100000)
@@ -86,6 +89,17 @@ bench-bad-data: $(VENV)/.dev ## 1,000 generated cases of bad data against the wh
 
 bench-api: $(VENV)/.dev ## a fuzzer driven by the OpenAPI document
 	$(PY) benchmarks/api_fuzz.py $(call short,--examples 5 --phases examples$(comma)coverage$(comma)fuzzing,--examples 200)
+
+bench-stores: $(VENV)/.dev ## how fast an agent is with a year behind it, and how long pruning keeps it waiting
+	$(PY) benchmarks/stores.py $(call short,--samples 50000 --actions 1000,)
+
+bench-overhead: $(VENV)/.dev ## what the agent costs: processor time and memory, beside processes that do next to nothing
+	$(PY) benchmarks/overhead.py --series 1000 --interval 1 --seconds $(call short,20,60)
+	$(PY) benchmarks/overhead.py --series 200 --interval 30 --minutes $(call short,1,10)
+	$(call short,,$(PY) benchmarks/overhead.py --series 500 --interval 1 --budget 0.5 --minutes 6)
+
+bench-startup: $(VENV)/.dev ## how long until something is there
+	$(PY) benchmarks/startup.py --starts $(call short,3,7)
 
 chaos: $(VENV)/.dev ## kill -9 at every row of the journal, restart, and look what became of it
 	$(PY) benchmarks/chaos.py $(call short,--short,)

@@ -1,11 +1,11 @@
-"""How honest, how quick and how cheap verdicts are, beside the comparison that everybody makes: before against after.
+"""How honest, how strong, how quick and how cheap verdicts are, beside the comparison that everybody makes: before against after.
 
-    python benchmarks/verdicts.py --reps 500 --seed 0 [--json] [--only honesty|power|fresh|timing]
+    python benchmarks/verdicts.py --reps 500 --seed 0 [--json] [--only honesty|power|shared|bad|fresh|timing]
 
 Honesty: an action that does nothing, applied at an extreme of a 5-sample mean after two days of history at 30 s; the verdict is
-asked for anew every 10 samples up to 180 and the first that decides counts. Power: the same with a real gain. Fresh: an
-agent that has seen 12 to 60 healthy samples, then a fault. Exit status 1 when a bar is missed: `improved` or `worse` above
-5 % on AR(1) noise of ρ 0, .5, .9.
+asked for anew every 10 samples up to 180 and the first that decides counts. Power: the same with a real gain, or a real harm.
+Shared: half the gain, with a control or by switchback. Bad: data that carry no verdict, though the gain is large. Fresh: an agent
+that has seen 12 to 60 healthy samples, then a fault. Every bar prints "ok" or "MISSED"; exit status 1 when one is missed.
 """
 
 from __future__ import annotations
@@ -15,137 +15,123 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from trimtab.domain.verdicts import VerdictStatus
-from trimtab.verify import Judge, judge
+from trimtab.domain.verdicts import Verdict, VerdictStatus
+from trimtab.verify import Judge, judge, judge_switchback, plan_switchback
+from verdict_fresh import FreshTally, fresh_cases, fresh_trials
+from verdict_worlds import (
+    FAMILIES,
+    HISTORY,
+    STEP,
+    TRIAL,
+    Array,
+    Series,
+    bursts,
+    heavy,
+    lognormal,
+    noise,
+    season,
+    sister,
+    trend,
+    trigger,
+)
 
-Array = NDArray[np.float64]
-Series = Callable[[np.random.Generator, int], Array]
-
-DAY = 2880  # samples at 30 s
-HISTORY, TRIAL, STEP = 2 * DAY, 180, 10
-BAR, BARRED = 0.05, ("ar1 0", "ar1 .5", "ar1 .9")
-
-
-# ------------------------------------------------------------------ series on which nothing happens
-
-
-def ar1(rng: np.random.Generator, n: int, rho: float, sd: float = 1.0) -> Array:
-    """Stationary AR(1) noise (n,) of standard deviation `sd`."""
-    shock = rng.standard_normal(n) * math.sqrt(1.0 - rho * rho)
-    shock[0] = rng.standard_normal()
-    out = np.empty(n)
-    state = 0.0
-    for i, e in enumerate(shock.tolist()):
-        state = rho * state + e
-        out[i] = state
-    return np.asarray(sd * out)
-
-
-def noise(rho: float, sd: float = 10.0) -> Series:
-    return lambda rng, n: np.asarray(100.0 + ar1(rng, n, rho, sd))
-
-
-def season(rng: np.random.Generator, n: int) -> Array:
-    phase = rng.uniform(0, 2 * math.pi)
-    return np.asarray(100.0 + 20.0 * np.sin(2 * math.pi * np.arange(n) / DAY + phase) + ar1(rng, n, 0.5, 6.0))
-
-
-def trend(rng: np.random.Generator, n: int) -> Array:
-    return np.asarray(100.0 + rng.choice([-1, 1]) * 12.0 * np.linspace(-1, 1, n) + ar1(rng, n, 0.5, 6.0))
-
-
-def heavy(rng: np.random.Generator, n: int) -> Array:
-    return 100.0 + np.clip(4.0 * rng.standard_t(3, n), -80, 200)
-
-
-def shifts(rng: np.random.Generator, n: int) -> Array:
-    levels = 100.0 + np.cumsum((rng.random(n) < 6 / DAY) * rng.normal(0, 8.0, n))
-    return np.asarray(np.maximum(levels, 30.0) + ar1(rng, n, 0.3, 5.0))
-
-
-def bursts(rng: np.random.Generator, n: int) -> Array:
-    y = 100.0 + ar1(rng, n, 0.3, 5.0)
-    for start in np.flatnonzero(rng.random(n) < 12 / DAY):
-        y[start : start + int(rng.integers(10, 60))] += rng.uniform(20, 60)
-    return y
-
-
-def lognormal(rng: np.random.Generator, n: int) -> Array:
-    return np.asarray(0.1 * np.exp(ar1(rng, n, 0.7, 0.4)))
-
-
-FAMILIES: dict[str, Series] = {
-    "ar1 0": noise(0.0), "ar1 .5": noise(0.5), "ar1 .9": noise(0.9), "ar1 .98": noise(0.98), "ar1 .9, sd 5 %": noise(0.9, 5.0),
-    "season": season, "trend": trend, "heavy tails": heavy, "level shifts": shifts, "bursts": bursts, "lognormal": lognormal,
-}  # fmt: skip
-
-
-# ------------------------------------------------------------------ trials
-
-
-def trigger(rng: np.random.Generator, y: Array, rep: int, rises: bool) -> int:
-    """Index of the sample at which one acts: an extreme of the 5-sample mean in the third day, by one of three habits."""
-    means = np.convolve(y, np.full(5, 0.2), mode="valid") * (1 if rises else -1)
-    means = np.concatenate((np.full(4, -np.inf), means))
-    day = means[HISTORY : HISTORY + DAY]
-    if rep % 3 == 0:
-        return HISTORY + int(day.argmax())
-    bar = np.quantile(means[4:HISTORY], 0.999 if rep % 3 == 1 else 0.98)
-    crossed = np.flatnonzero(day >= bar)
-    return HISTORY + int(crossed[0] if crossed.size else day.argmax())
+DAY = HISTORY // 2
+ENOUGH = 400  # repetitions from which on shares are held to the bar itself; with fewer, to what chance leaves of it
+FALSE, FALSE_UPPER = 0.05, 0.07
+AT_ONCE_MS, UPDATE_MS = 20.0, 1.0
+Say = Callable[[str], None]
 
 
 @dataclass
 class Tally:
-    """Outcomes of many trials."""
+    """Shares of many trials. `found`: of the verdict that is right (improved for a gain, worse for a harm, none for nothing)."""
 
     name: str
     reps: int
     improved: float
     worse: float
-    improved_upper: float
-    naive: float
+    before_after: float
     median_samples: float | None
+    bar: float | None = None
+    missed: bool = False
 
 
-def wilson_upper(share: float, n: int, z: float = 1.96) -> float:
-    middle = share + z * z / (2 * n)
-    return (middle + z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))) / (1 + z * z / n)
+def wilson(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
+    """Lower and upper bound of a share seen in n trials."""
+    middle, half = share + z * z / (2 * n), z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
 
 
-def long_trials(name: str, series: Series, reps: int, seed: int, gain: float = 0.0) -> Tally:
-    """`gain`: relative, positive = better; 0 = the action does nothing."""
-    improved = worse = naive = 0
-    taken: list[int] = []
+def too_often(share: float, n: int) -> bool:
+    low, high = wilson(share, n)
+    return share > FALSE or high > FALSE_UPPER if n >= ENOUGH else low > FALSE
+
+
+def too_seldom(share: float, n: int, bar: float) -> bool:
+    return (share if n >= ENOUGH else wilson(share, n)[1]) < bar
+
+
+# ------------------------------------------------------------------ trials
+
+
+@dataclass
+class Case:
+    """A trial after two days of history. `gain`: relative, positive = better; 0 = the action does nothing."""
+
+    name: str
+    series: Series
+    gain: float = 0.0
+    horizon: int = TRIAL
+    bar: float | None = None
+    control: bool = False
+    switch: int = 0  # samples in a block of a switchback; 0: applied once
+
+
+def run(case: Case, reps: int, seed: int) -> Tally:
+    statuses, taken, naive = [], [], 0
     for rep in range(reps):
-        rng = np.random.default_rng([seed, rep, sum(map(ord, name))])
+        rng = np.random.default_rng([seed, rep, sum(map(ord, case.name))])
         minimize = rep % 2 == 0
-        y = series(rng, HISTORY + DAY + TRIAL + 1)
-        at = trigger(rng, y, rep, rises=minimize)
-        y = y[at - HISTORY + 1 : at + TRIAL + 1].copy()
-        y[HISTORY:] *= 1 - gain if minimize else 1 + gain
-        t = 30.0 * np.arange(y.size)
+        y = case.series(rng, HISTORY + DAY + TRIAL + 1)
+        at = trigger(rng, y, rep // 2, rises=minimize)
+        y = y[at - HISTORY + 1 : at + case.horizon + 1].copy()
+        control = {"sister": sister(rng, y)} if case.control else {}
+        factor = 1 - case.gain if minimize else 1 + case.gain
         goal = "minimize" if minimize else "maximize"
-        status = VerdictStatus.INCONCLUSIVE
-        verdict = judge((t, y), applied_at=t[HISTORY - 1] + 1.0, goal=goal)
+        verdict = switched(case, rng, y[HISTORY:], factor, goal) if case.switch else once(y, factor, goal, control)
+        statuses.append(verdict.status)
         if verdict.conclusive:  # it latches: asked every 10 samples, the first conclusive answer is this one
-            status = verdict.status
             taken.append(math.ceil(verdict.n_after / STEP) * STEP)
-        improved += status is VerdictStatus.IMPROVED
-        worse += status is VerdictStatus.WORSE
-        naive += naive_improved(y[HISTORY - 5 : HISTORY], y[HISTORY:], minimize)
+        naive += before_after(y[HISTORY - 5 : HISTORY], y[HISTORY:], minimize)
+    shares = [statuses.count(status) / reps for status in (VerdictStatus.IMPROVED, VerdictStatus.WORSE)]
     median = float(np.median(taken)) if taken else None
-    return Tally(name, reps, improved / reps, worse / reps, wilson_upper(improved / reps, reps), naive / reps, median)
+    return Tally(case.name, reps, *shares, naive / reps, median, case.bar)
 
 
-def naive_improved(before: Array, after: Array, minimize: bool) -> bool:
-    """What a before/after comparison says at the first look that decides: two standard errors from the 5 samples before."""
+def once(y: Array, factor: float, goal: str, controls: dict[str, Array]) -> Verdict:
+    """Applied at the end of the history and left; `y` (n,) is changed in place."""
+    y[HISTORY:] *= factor
+    t = 30.0 * np.arange(y.size)
+    return judge((t, y), applied_at=t[HISTORY - 1] + 1.0, goal=goal, controls=controls)
+
+
+def switched(case: Case, rng: np.random.Generator, y: Array, factor: float, goal: str) -> Verdict:
+    """On and off in blocks, in the order of coins."""
+    t = 30.0 * np.arange(y.size)
+    coins = rng.random(case.horizon // case.switch // 2) < 0.5
+    blocks = plan_switchback(0.0, 30.0 * case.switch, coins.tolist())
+    for block in blocks:
+        y[(t >= block.begin) & (t < block.end)] *= factor if block.on else 1.0
+    return judge_switchback((t, y), blocks, goal=goal)
+
+
+def before_after(before: Array, after: Array, minimize: bool) -> bool:
+    """What everybody says at the first look that decides: improved, two standard errors from the 5 samples before."""
     for end in range(STEP, after.size + 1, STEP):
         a = after[:end]
         error = math.sqrt(before.var(ddof=1) / before.size + a.var(ddof=1) / a.size)
@@ -155,129 +141,147 @@ def naive_improved(before: Array, after: Array, minimize: bool) -> bool:
     return False
 
 
-# ------------------------------------------------------------------ a fresh agent
+GAINS: tuple[Case, ...] = (
+    Case("5 %, white, 60 samples", noise(0.0), 0.05, 60, 0.9), Case("5 %, ρ .5", noise(0.5), 0.05, TRIAL, 0.9),
+    Case("14 %, ρ .9", noise(0.9), 0.14, TRIAL, 0.9), Case("6 %, season", season, 0.06, TRIAL, 0.9),
+    Case("6 %, heavy tails", heavy, 0.06, TRIAL, 0.9), Case("12 %, trend", trend, 0.12, TRIAL, 0.9),
+    Case("20 %, bursts", bursts, 0.20, TRIAL, 0.8), Case("25 %, lognormal", lognormal, 0.25, TRIAL, 0.8),
+)  # fmt: skip
+HARM_HARDER = 0.03  # "as often": within what 500 repetitions can tell apart
+HALVES: tuple[tuple[str, Series, float, float], ...] = (
+    ("3 %, season", season, 0.03, 0.9), ("6 %, trend", trend, 0.06, 0.9),
+    ("3 %, heavy tails", heavy, 0.03, 0.9), ("10 %, bursts", bursts, 0.10, 0.8),
+)  # fmt: skip
 
 
-@dataclass
-class Fresh:
-    """A short history with a fault. `effect`: share of the way back to healthy (log scale; −1: as bad again)."""
-
-    name: str
-    healthy: tuple[int, int]
-    faulty: tuple[int, int]
-    ratio: float
-    sd: float
-    rho: float
-    effect: float
-    settle: int = 0
-    levels: tuple[float, ...] = ()  # ratios of earlier regimes, each left by an action of ours
+def show_honesty(reps: int, seed: int, say: Say) -> list[Tally]:
+    say(f"{'does nothing':32} improved  worse  upper bounds  before/after says improved")
+    rows = []
+    for name, series in FAMILIES.items():
+        rows.append(honest(run(Case(name, series), reps, seed), say))
+    return rows
 
 
-def fresh_trial(case: Fresh, rng: np.random.Generator) -> tuple[Judge, Array, float]:
-    healthy, faulty = int(rng.integers(*case.healthy, endpoint=True)), int(rng.integers(*case.faulty, endpoint=True))
-    pieces = [np.zeros(healthy)] if healthy else []
-    changes: list[float] = []
-    for ratio in case.levels:
-        pieces.append(np.full(int(rng.integers(6, 12)), math.log(ratio)))
-        changes.append(2.0 * sum(p.size for p in pieces) - 1.0)
-    pieces.append(np.full(faulty, math.log(case.ratio)))
-    before = np.concatenate(pieces)
-    after = math.log(case.ratio) * (1 - case.effect) * np.ones(40)
-    y = 0.1 * np.exp(np.concatenate((before, after)) + ar1(rng, before.size + 40, case.rho, case.sd))
-    t = 2.0 * np.arange(y.size)
-    applied = t[before.size - 1] + 0.5
-    judge_ = Judge(
-        history=(t[: before.size], y[: before.size]),
-        applied_at=applied,
-        goal="minimize",
-        settle_seconds=2.0 * case.settle,
-        changes=changes,
+def honest(row: Tally, say: Say) -> Tally:
+    row.missed = too_often(row.improved, row.reps) or too_often(row.worse, row.reps)
+    upper = [wilson(share, row.reps)[1] for share in (row.improved, row.worse)]
+    say(
+        f"{row.name:32} {row.improved:8.3f} {row.worse:6.3f}   {upper[0]:.3f} {upper[1]:.3f} {row.before_after:12.2f}"
+        f"  {mark(row.missed)}"
     )
-    return judge_, y[before.size :], float(t[before.size])
+    return row
 
 
-@dataclass
-class FreshTally:
-    name: str
-    reps: int
-    improved: float
-    decided_in_8: float
-    worse: float
-    median_samples: float | None
-    futile_in_10: float
-    median_futile: float | None
+def show_power(reps: int, seed: int, say: Say) -> list[Tally]:
+    say(f"\n{'a real effect':32} improved  worse  median samples  bar   before/after says improved")
+    rows = [strong(run(case, reps, seed), say) for case in GAINS]
+    for case, gain in zip(GAINS, list(rows), strict=True):
+        bar = None if case.series is bursts else min(case.bar or 0.0, gain.improved) - HARM_HARDER
+        harm = Case(f"harm of {case.name}", case.series, -case.gain, case.horizon, bar)
+        rows.append(strong(run(harm, reps, seed), say, harm=True))
+    return rows
 
 
-def fresh_trials(case: Fresh, reps: int, seed: int) -> FreshTally:
-    improved = worse = 0
-    taken: list[int] = []
-    futile: list[int] = []
-    for rep in range(reps):
-        judge_, after, start = fresh_trial(case, np.random.default_rng([seed, rep, sum(map(ord, case.name))]))
-        first_futile = 0
-        for i, value in enumerate(after[:30]):
-            verdict = judge_.update(start + 2.0 * i, float(value))
-            if verdict.futile and not first_futile:
-                first_futile = verdict.n_after
-        improved += judge_.verdict.status is VerdictStatus.IMPROVED
-        worse += judge_.verdict.status is VerdictStatus.WORSE
-        if judge_.verdict.conclusive:
-            taken.append(judge_.verdict.n_after)
-        if first_futile:
-            futile.append(first_futile)
-    quick = sum(n <= 8 for n in taken) / reps
-    return FreshTally(
-        case.name, reps, improved / reps, quick, worse / reps, float(np.median(taken)) if taken else None,
-        sum(n <= 10 for n in futile) / reps, float(np.median(futile)) if futile else None,
-    )  # fmt: skip
+def strong(row: Tally, say: Say, *, harm: bool = False) -> Tally:
+    found = row.worse if harm else row.improved
+    row.missed = row.bar is not None and too_seldom(found, row.reps, row.bar)
+    bar = f"{row.bar:.2f}" if row.bar is not None else "   –"
+    said = f"{row.improved:8.3f} {row.worse:6.3f} {row.median_samples or math.nan:15.0f}  {bar}"
+    say(f"{row.name:32} {said} {row.before_after:8.2f}  {mark(row.missed) if row.bar is not None else ''}")
+    return row
 
 
-def fresh_cases() -> list[Fresh]:
-    cases = []
-    for label, effect in (
-        ("back to healthy", 0.95),
-        ("30 % better", -math.log(0.7) / math.log(6)),
-        ("nothing", 0.0),
-        ("half as bad again", -0.23),
-    ):
-        for sd, rho in ((0.1, 0.3), (0.2, 0.3), (0.2, 0.6)):
-            cases.append(Fresh(f"{label}, noise {sd:.0%}, ρ {rho}", (12, 60), (3, 15), 6.0, sd, rho, effect))
-    for label, effect in (("back to healthy", 0.95), ("nothing", 0.0)):
-        cases.append(Fresh(f"{label}, settle 5", (12, 60), (3, 15), 6.0, 0.2, 0.3, effect, settle=5))
-        cases.append(Fresh(f"{label}, no healthy past", (0, 0), (10, 20), 6.0, 0.15, 0.3, effect))
-        cases.append(Fresh(f"{label}, lognormal .4", (12, 60), (3, 15), 6.0, 0.4, 0.3, effect))
-        cases.append(Fresh(f"{label}, mild fault 2 ×", (12, 60), (5, 15), 2.0, 0.1, 0.3, effect))
-        cases.append(
-            Fresh(f"{label}, useless then partial lever before", (12, 60), (6, 10), 4.0, 0.15, 0.3, effect, levels=(6.0, 6.0))
-        )
-        cases.append(Fresh(f"{label}, second fault", (12, 60), (4, 10), 6.0, 0.15, 0.3, effect, levels=(6.0, 1.0)))
-    return cases
+def show_shared(reps: int, seed: int, say: Say) -> list[Tally]:
+    say(f"\n{'half the effect, two ways':32} improved  worse  median samples  bar")
+    rows = []
+    for name, series, gain, bar in HALVES:
+        aided = run(Case(f"{name}, control of .8", series, gain, control=True), reps, seed)
+        switch = run(Case(f"{name}, switchback", series, gain, switch=1), max(20, reps // 4), seed)
+        better = max((aided, switch), key=lambda row: row.improved)  # the strongest available is chosen
+        better.bar = bar
+        rows += [strong(aided, say), strong(switch, say)]
+    say(f"\n{'does nothing, beside a control':32} improved  worse  upper bounds  before/after says improved")
+    rows += [
+        honest(run(Case(name, FAMILIES[name], control=True), reps, seed), say) for name in ("season", "heavy tails", "bursts")
+    ]
+    return rows
 
 
-# ------------------------------------------------------------------ cost
+def mark(missed: bool) -> str:
+    return "MISSED" if missed else "ok"
 
 
-def timings() -> dict[str, float]:
-    """Milliseconds: 10,000 points at once; making a judge from two days; one update."""
-    rng = np.random.default_rng(1)
-    y = noise(0.9)(rng, 10_000)
-    t = 30.0 * np.arange(y.size)
-    history = (t[:HISTORY], y[:HISTORY])
-    out = {
-        "10,000 points, half of them after": _best(lambda: judge((t, y), applied_at=t[5000] + 1, goal="minimize")),
-        "10,000 points, 180 of them after": _best(lambda: judge((t, y), applied_at=t[-181] + 1, goal="minimize")),
-        "a judge from 5,760 samples": _best(lambda: Judge(history, applied_at=t[HISTORY - 1] + 1, goal="minimize")),
-    }
-    streaming = Judge(history, applied_at=t[HISTORY - 1] + 1, goal="minimize")
-    spent = []
-    for i in range(HISTORY, HISTORY + 400):
-        begun = time.perf_counter()
-        streaming.update(t[i], y[i])
-        spent.append(1e3 * (time.perf_counter() - begun))
-    return out | {"an update, median": float(np.median(spent)), "an update, 99 %": float(np.quantile(spent, 0.99))}
+# ------------------------------------------------------------------ bad data
 
 
-def _best(work: Callable[[], object], times: int = 7) -> float:
+def spoilt(rng: np.random.Generator) -> tuple[str, Verdict]:
+    """A gain of 60 % that no sound data show, and the verdict on it."""
+    kinds = ("missing", "mostly missing", "stale", "few before", "few after", "late", "frozen", "errors read as zero")
+    kind, begin = str(rng.choice(kinds)), int(rng.integers(30, 600))
+    if kind == "few before":
+        begin = int(rng.integers(0, 5))
+    n = begin + (int(rng.integers(0, 3)) if kind == "few after" else int(rng.integers(10, 120)))
+    y, t = 100.0 * np.exp(0.1 * rng.standard_normal(n)), 30.0 * np.arange(n)
+    y[begin:] *= 0.4
+    after = np.arange(n) >= begin
+    if kind in ("missing", "mostly missing"):
+        lost = rng.random(n) < (1.0 if kind == "missing" else rng.uniform(0.6, 0.95))
+        y[after & (lost | (np.arange(n) < begin + 3))] = rng.choice([np.nan, np.inf])
+    elif kind == "frozen":
+        y[after] = 40.0
+    elif kind == "errors read as zero":
+        y[after] = 0.0
+    t[after] += 30.0 * (12 + rng.integers(100)) if kind in ("late", "stale") else 0.0
+    applied_at = t[begin] - 1.0 if kind == "stale" else 30.0 * begin - 29.0
+    return kind, judge((t, y), applied_at=applied_at, goal="minimize")
+
+
+def show_bad(reps: int, seed: int, say: Say) -> list[str]:
+    rng = np.random.default_rng([seed, 77])
+    wrong = [f"{kind}: {verdict.reason}" for kind, verdict in (spoilt(rng) for _ in range(reps)) if verdict.conclusive]
+    say(f"\nmissing, stale or too few: inconclusive {reps - len(wrong):,} of {reps:,}  {mark(bool(wrong))}")
+    for line in wrong[:5]:
+        say(f"  {line}")
+    return wrong
+
+
+# ------------------------------------------------------------------ a fresh agent, and cost
+
+
+def show_fresh(reps: int, seed: int, say: Say) -> list[FreshTally]:
+    say(f"\n{'a fresh agent, 30 samples':44} improved  worse  decided ≤ 8  median  futile ≤ 10  median")
+    rows = []
+    for case in fresh_cases():
+        row = fresh_trials(case, reps, seed)
+        rows.append(row)
+        decided = f"{row.improved:8.2f} {row.worse:6.2f} {row.decided_in_8:12.2f} {row.median_samples or math.nan:7.0f}"
+        say(f"{row.name:44} {decided} {row.futile_in_10:12.2f} {row.median_futile or math.nan:7.0f}")
+    return rows
+
+
+def timings() -> dict[str, tuple[float, float | None]]:
+    """Milliseconds, and the bar: 10,000 points at once; making a judge from two days; one update."""
+    out: dict[str, tuple[float, float | None]] = {}
+    for name in ("ar1 .9", "season", "bursts", "level shifts"):
+        y = FAMILIES[name](np.random.default_rng(1), 10_000)
+        t = 30.0 * np.arange(y.size)
+        history, applied_at = (t[:HISTORY], y[:HISTORY]), t[HISTORY - 1] + 1
+        for after in (5000, TRIAL):
+            work = lambda t=t, y=y, after=after: judge((t, y), applied_at=t[-after - 1] + 1, goal="minimize")  # noqa: E731
+            out[f"{name}: 10,000 points, {after:,} of them after"] = (_best(work), AT_ONCE_MS)
+        out[f"{name}: a judge from 5,760 samples"] = (
+            _best(lambda h=history, a=applied_at: Judge(h, applied_at=a, goal="minimize")), None,
+        )  # fmt: skip
+        streaming, spent = Judge(history, applied_at=applied_at, goal="minimize"), []
+        for i in range(HISTORY, HISTORY + 200):
+            begun, done = time.perf_counter(), streaming.verdict.conclusive
+            streaming.update(t[i], y[i])
+            spent += [] if done else [1e3 * (time.perf_counter() - begun)]
+        out[f"{name}: an update, median"] = (float(np.median(spent)), UPDATE_MS)
+    return out
+
+
+def _best(work: Callable[[], object], times: int = 9) -> float:
     spent = []
     for _ in range(times):
         begun = time.perf_counter()
@@ -286,62 +290,12 @@ def _best(work: Callable[[], object], times: int = 7) -> float:
     return min(spent)
 
 
-# ------------------------------------------------------------------ the table
-
-POWER: tuple[tuple[str, Series, float], ...] = (
-    ("20 % gain, ρ 0", noise(0.0), 0.20), ("20 % gain, ρ .5", noise(0.5), 0.20), ("30 % gain, ρ .5", noise(0.5), 0.30),
-    ("5 % gain, ρ 0", noise(0.0), 0.05), ("5 % gain, ρ .5", noise(0.5), 0.05), ("14 % gain, ρ .9", noise(0.9), 0.14),
-    ("20 % harm, ρ .5", noise(0.5), -0.20), ("6 % gain, season", season, 0.06), ("6 % gain, heavy tails", heavy, 0.06),
-    ("20 % gain, bursts", bursts, 0.20), ("25 % gain, lognormal", lognormal, 0.25), ("12 % gain, trend", trend, 0.12),
-)  # fmt: skip
-
-
-def show_honesty(reps: int, seed: int, say: Callable[[str], None]) -> list[Tally]:
-    say(f"{'does nothing':24} improved  worse  upper  before/after")
-    rows = []
-    for name, series in FAMILIES.items():
-        row = long_trials(name, series, reps, seed)
-        rows.append(row)
-        mark = "  MISSED" if misses(row) else ""
-        say(f"{name:24} {row.improved:8.3f} {row.worse:6.3f} {row.improved_upper:6.3f} {row.naive:13.2f}{mark}")
-    return rows
-
-
-def misses(row: Tally) -> bool:
-    return row.name in BARRED and max(row.improved, row.worse) > BAR
-
-
-def show_power(reps: int, seed: int, say: Callable[[str], None]) -> list[Tally]:
-    say(f"\n{'a real effect':24} improved  worse  median samples")
-    rows = []
-    for name, series, gain in POWER:
-        row = long_trials(name, series, max(20, reps // 4), seed, gain)
-        rows.append(row)
-        say(f"{name:24} {row.improved:8.2f} {row.worse:6.2f} {row.median_samples or math.nan:15.0f}")
-    return rows
-
-
-def show_fresh(reps: int, seed: int, say: Callable[[str], None]) -> list[FreshTally]:
-    say(f"\n{'a fresh agent, 30 samples':44} improved  worse  decided ≤ 8  median  futile ≤ 10  median")
-    rows = []
-    for case in fresh_cases():
-        row = fresh_trials(case, max(20, reps // 2), seed)
-        rows.append(row)
-        decided = f"{row.improved:8.2f} {row.worse:6.2f} {row.decided_in_8:12.2f} {row.median_samples or math.nan:7.0f}"
-        say(f"{row.name:44} {decided} {row.futile_in_10:12.2f} {row.median_futile or math.nan:7.0f}")
-    return rows
-
-
-def show_timings(say: Callable[[str], None]) -> dict[str, float]:
+def show_timings(say: Say) -> dict[str, tuple[float, float | None]]:
     spent = timings()
     say("")
-    for what, milliseconds in spent.items():
-        say(f"{what:40} {milliseconds:8.2f} ms")
+    for what, (milliseconds, bar) in spent.items():
+        say(f"{what:56} {milliseconds:8.2f} ms  {mark(milliseconds > bar) if bar is not None else ''}")
     return spent
-
-
-def rows_of(table: Sequence[Tally | FreshTally]) -> list[dict[str, object]]:
-    return [asdict(row) for row in table]
 
 
 def main() -> int:
@@ -349,7 +303,7 @@ def main() -> int:
     parser.add_argument("--reps", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--only", choices=("honesty", "power", "fresh", "timing"))
+    parser.add_argument("--only", choices=("honesty", "power", "shared", "bad", "fresh", "timing"))
     args = parser.parse_args()
 
     def say(line: str) -> None:
@@ -359,14 +313,18 @@ def main() -> int:
     def wanted(part: str) -> bool:
         return args.only in (None, part)
 
-    honesty = show_honesty(args.reps, args.seed, say) if wanted("honesty") else []
-    power = show_power(args.reps, args.seed, say) if wanted("power") else []
-    fresh = show_fresh(args.reps, args.seed, say) if wanted("fresh") else []
+    rows = show_honesty(args.reps, args.seed, say) if wanted("honesty") else []
+    rows += show_power(args.reps, args.seed, say) if wanted("power") else []
+    rows += show_shared(args.reps, args.seed, say) if wanted("shared") else []
+    bad = show_bad(max(1000, args.reps), args.seed, say) if wanted("bad") else []
+    fresh = show_fresh(max(20, args.reps // 2), args.seed, say) if wanted("fresh") else []
     spent = show_timings(say) if wanted("timing") else {}
-    missed = [row.name for row in honesty if misses(row)]
+    missed = [row.name for row in rows if row.missed] + ["bad data"] * bool(bad)
+    missed += [what for what, (milliseconds, bar) in spent.items() if bar is not None and milliseconds > bar]
+    say(f"\nbars missed: {', '.join(missed) or 'none'}")
     if args.json:
-        tables = {"honesty": rows_of(honesty), "power": rows_of(power), "fresh": rows_of(fresh)}
-        print(json.dumps({"reps": args.reps, "seed": args.seed, **tables, "milliseconds": spent, "missed": missed}, indent=1))
+        tables = {"rows": [asdict(row) for row in rows], "fresh": [asdict(row) for row in fresh], "milliseconds": spent}
+        print(json.dumps({"reps": args.reps, "seed": args.seed, **tables, "missed": missed}, indent=1))
     return 1 if missed else 0
 
 

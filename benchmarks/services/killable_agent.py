@@ -16,8 +16,9 @@ import signal
 import sys
 
 from trimtab.agent import AutonomousAgent
-from trimtab.assembly import assemble, load_settings, run_until_stopped
+from trimtab.assembly import assemble, load_settings
 from trimtab.assembly.logs import configure_logging
+from trimtab.assembly.signals import Signals
 from trimtab.domain.actions import ActionRecord, ActionState, JournalRow
 
 SAMPLES = 8  # of the goal's metric, before a change is asked for
@@ -70,7 +71,8 @@ async def run(config: str) -> None:
         helpers.append(asyncio.create_task(answer(agent, word)))
     for helper in helpers:
         helper.add_done_callback(lambda done: None if done.cancelled() else done.result())  # a mistake of ours is to be seen
-    await run_until_stopped(agent)
+    with Signals(stop=agent.stop, reload=lambda: None):
+        await agent.run()
     for helper in helpers:
         helper.cancel()
 

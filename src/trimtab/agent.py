@@ -26,6 +26,7 @@ from trimtab.learn import Beliefs
 from trimtab.loop.clocks import VirtualClock
 from trimtab.loop.crew import Crew
 from trimtab.loop.desk import Desk
+from trimtab.loop.housekeeping import Housekeeping
 from trimtab.loop.parts import Parts
 from trimtab.loop.schedule import Schedule, Stage
 from trimtab.plan import BASELINE_SAMPLES, make_plan
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 LOOK_AGAIN_SECONDS = 0.9  # a critical reading is confirmed this soon, so that it leads to action within five seconds
 LEAST_REST_SECONDS = 0.01  # between two turns: whatever is overdue, the loop leaves the processor to others
 BUSY_SECONDS = 1.0  # how often an action under way is looked after at the least
-PRUNE_SECONDS = 3600.0
 AT_ONCE_SECONDS = 6.0  # that a person waits at most for what was asked: one effect time-out and a second
 STOP_PATIENCE = 0.5  # seconds that work under way gets to end by itself when the agent stops
 UNDECIDED_SECONDS = 5.0  # a proposal is decided in the turn that enters it; one that is not was cut off
@@ -50,10 +50,14 @@ class AutonomousAgent(Desk):
         self.beliefs = Beliefs()
         self.plan = Plan(parts.clock.now(), "No action yet: starting")
         self.started_at = parts.clock.now()
+        self.started = False  # whether it ever was at work, the interface and all
+        self.url: str | None = None  # of the interface, once it is there
         self._woken = asyncio.Event()
-        self._prune_at = self.started_at + PRUNE_SECONDS
         self._ignored: set[str] = set()
         self._aftercare = Aftercare(self.book, self.evidence)
+        self._housekeeping = Housekeeping(
+            parts.store, self.book, keep_samples=parts.retention_seconds, keep_journal=parts.journal_retention_seconds,
+            alarm=self._in_trouble, started_at=self.started_at, in_turn=isinstance(parts.clock, VirtualClock))  # fmt: skip
         self._closed = False
         self._log = structlog.get_logger("trimtab")
         self._crew = Crew(None if isinstance(parts.clock, VirtualClock) else 0.25)
@@ -70,6 +74,7 @@ class AutonomousAgent(Desk):
 
     async def turn(self, now: float) -> float:
         """One turn of the loop: whatever is due or was woken, in this order. Returns when the next stage is due."""
+        self.throttle.look(now, self.monitor, self.schedule, self.evidence, self.book)
         if self.monitor.next_due() <= now:
             self.schedule.wake(Stage.MONITOR)
         for stage, step in (
@@ -89,16 +94,18 @@ class AutonomousAgent(Desk):
             self._crew.start(f"read {sensor.element}/{sensor.name}", self._read(sensor, now))
         moving = {record.action.lever_id for record in self.book.under_way()}
         for lever_id in self.levers.states.keys() - moving:
-            if now - self.levers.states[lever_id].read_at >= self.parts.periods[Stage.MONITOR] - 1e-6:
+            state = self.levers.states[lever_id]
+            if now - state.read_at >= self.parts.periods[Stage.MONITOR] * self.throttle.factor_of(state.spec.element) - 1e-6:
                 self._crew.start(f"look {lever_id}", self._look(lever_id))
         await self._crew.settle()
-        await self._prune(now)
+        await self._housekeeping.look(now)
 
     async def _analyze(self, now: float) -> None:
         """Turn the readings into how goals and guards stand, and into symptoms."""
         before = self.evidence.analysis
         analysis = self.parts.analyzer.analyze(self.monitor, now, self.parts.settle_by_element)
         self.evidence.analysis, self.evidence.now = analysis, now
+        self.own_goals = self.parts.own_goals.look(self.monitor, now)
         self._report_holds(before.holds, analysis.holds)
         self._look_closer(now)
         known = {symptom.symptom_id for symptom in before.symptoms}
@@ -120,6 +127,7 @@ class AutonomousAgent(Desk):
             self._crew.start(f"advance {record.action_id}", self._advance(record.action_id))
         await self._crew.settle()
         await self._aftercare.look(now)
+        await self.gatekeeper.look(now)
         for record in self.book.in_state(S.PROPOSED):
             if now - record.since > UNDECIDED_SECONDS:
                 await self.book.move(record, S.EXPIRED, "its decision could not be written; proposed anew if still needed", now)
@@ -157,10 +165,9 @@ class AutonomousAgent(Desk):
                 self.schedule.wake(Stage.MONITOR, now + LOOK_AGAIN_SECONDS)
 
     async def _read(self, sensor: Sensor, now: float) -> None:
-        interval = sensor.interval or self.parts.periods[Stage.MONITOR]
         result: Sequence[Reading] | Exception
         try:
-            result = await asyncio.wait_for(sensor.read(now), max(1.0, min(interval, 10.0)))
+            result = await asyncio.wait_for(sensor.read(now), max(1.0, min(self.monitor.period_of(sensor), 10.0)))
         except TimeoutError:
             result = SensorError(f"{sensor.name} did not answer in time")
         except Exception as error:
@@ -218,7 +225,10 @@ class AutonomousAgent(Desk):
             self.schedule.wake(Stage.EXECUTE)
             self.schedule.wake(Stage.LEARN)
 
-    async def _at_once(self, action_id: str) -> None:
+    async def _at_once(self, *action_ids: str) -> None:
+        await asyncio.gather(*(self._take_further(action_id) for action_id in action_ids))
+
+    async def _take_further(self, action_id: str) -> None:
         work = f"advance {action_id}"
         await self._crew.wait_for(work, AT_ONCE_SECONDS)  # one that began before the request has not heard of it
         self._crew.start(work, self._advance(action_id))
@@ -240,11 +250,6 @@ class AutonomousAgent(Desk):
         except StoreError as error:
             self._in_trouble("metrics", f"HOLD: the metric store cannot be read: {error}")
 
-    async def _prune(self, now: float) -> None:
-        if now >= self._prune_at:
-            self._prune_at = now + PRUNE_SECONDS
-            await self.parts.store.prune(now - self.parts.retention_seconds)
-
     async def _fail_closed(self, stage: Stage, step: Callable[[float], Any], now: float) -> None:
         """A stage that fails stops no other: the loop goes on, nothing is decided on what failed, and the reason is shown."""
         try:
@@ -252,11 +257,11 @@ class AutonomousAgent(Desk):
             self._out_of_trouble(stage.value)
         except Exception as error:
             source = "journal" if isinstance(error, StoreError) else stage.value
-            self._in_trouble(source, f"HOLD: {stage} failed: {error if isinstance(error, TrimtabError) else repr(error)}")
+            reason = f"HOLD: {stage} failed: {error if isinstance(error, TrimtabError) else repr(error)}"
+            if self._in_trouble(source, reason) and not isinstance(error, TrimtabError):
+                self._log.exception("Stage failed", stage=stage.value)
             if stage is Stage.ANALYZE:
                 self.evidence.distrust(f"the analysis failed: {error}")
-            if not isinstance(error, TrimtabError):
-                self._log.exception("Stage failed", stage=stage.value)
 
     def _report_holds(self, before: Sequence[str], now: Sequence[str]) -> None:
         """One line when a series is put on hold and one when it is released, however its sentence counts on in between."""
@@ -266,12 +271,13 @@ class AutonomousAgent(Desk):
         for subject in known - held.keys():
             self._log.info("Hold released", subject=subject)
 
-    def _in_trouble(self, source: str, reason: str) -> None:
-        """Nothing new is decided or started until `source` works again."""
-        if self._troubles.get(source) != reason:
+    def _in_trouble(self, source: str, reason: str) -> bool:
+        """Nothing new is decided or started until `source` works again; returns whether that is news."""
+        if news := self._troubles.get(source) != reason:
             self._log.error("Hold", reason=reason)
         self._troubles[source] = reason
         self.executor.hold = self.trouble
+        return news
 
     def _out_of_trouble(self, source: str) -> None:
         if self._troubles.pop(source, None) is not None:
@@ -280,8 +286,9 @@ class AutonomousAgent(Desk):
 
     def situation(self, now: float) -> Situation:
         """All that planning may look at now."""
-        return Situation(now, self.evidence.analysis, dict(self.levers.states), self.book.records, self.executor.paused,
-                         self.evidence.baseline_counts(self.book.records, self.levers.states), self.trouble)  # fmt: skip
+        return Situation(now, self.evidence.analysis, dict(self.levers.states), self.book.records, self.gatekeeper.paused,
+                         self.evidence.baseline_counts(self.book.records, self.levers.states), self.trouble,
+                         self.gatekeeper.paused_because(now), self.gatekeeper.resumed_at)  # fmt: skip
 
     async def preview(self, samples: int = 7, pause: float = 1.0) -> Plan:
         """What would be planned now, from `samples` fresh looks `pause` seconds apart. Nothing is entered, and nothing set."""
@@ -303,13 +310,17 @@ class AutonomousAgent(Desk):
     async def run(self) -> None:
         """Turn until `stop` is called; what was begun is finished or undone within five seconds of that."""
         async with self.running():
-            while not self._stopping:
-                due = self.next_due()
-                await self._rest(due)
-                began = self.clock.now()
-                self.parts.selfwatch.lag = max(0.0, began - due) if due > self.started_at else 0.0
-                await self.turn(began)
-                self.parts.selfwatch.turn = self.clock.now() - began
+            await self.keep_turning()
+
+    async def keep_turning(self) -> None:
+        """Turn whenever something is due, until `stop`; what `run` does once all is open."""
+        while not self._stopping:
+            due = self.next_due()
+            await self._rest(due)
+            began = self.clock.now()
+            self.parts.selfwatch.lag = max(0.0, began - due) if due > self.started_at else 0.0
+            await self.turn(began)
+            self.parts.selfwatch.turn = self.clock.now() - began
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[AutonomousAgent]:
@@ -317,7 +328,9 @@ class AutonomousAgent(Desk):
         with self.parts.hold():
             try:
                 await self.open()
-                async with self.parts.serve(self) if self.parts.serve is not None else nullcontext():
+                async with self.parts.serve(self) if self.parts.serve is not None else nullcontext() as url:
+                    self._say_started(url)
+                    self._housekeeping.begin()
                     yield self
             finally:
                 await self.close()
@@ -328,21 +341,27 @@ class AutonomousAgent(Desk):
         await self.book.open(now)
         await recovery.recover(self.executor, now, simulated=self.parts.simulated)
         await self._remember(now)
-        paused = await self.journal.notes(["paused", "resumed"], 1)
-        self.executor.paused = bool(paused) and paused[0].kind == "paused"
+        await self.gatekeeper.open(now)
         self.book.ended = []
         self.beliefs = Beliefs.from_outcomes(record.outcome for record in self.book.records if record.outcome is not None)
         self._running = True
-        self._log.info("Agent started", pid=os.getpid(), levers=len(self.levers.states), sensors=len(self.parts.sensors))
+
+    def _say_started(self, url: str | None) -> None:
+        """One line with what an operator looks for first; only once everything is there, the interface too."""
+        self.started, self.url, origin = True, url, self.parts.origin
+        where = {"config": origin.path, "data": origin.data} if origin is not None else {}
+        self._log.info("Agent started", pid=os.getpid(), **where, url=url or "off", levers=len(self.levers.states),
+                       sensors=len(self.parts.sensors))  # fmt: skip
 
     async def close(self) -> None:
         """Take back what is unproven, and release everything."""
         if self._closed:
             return
-        self._closed, was_running, self._running = True, self._running, False
+        self._closed, self._running = True, False
         await self._crew.settle(STOP_PATIENCE)
         await self._crew.dismiss()
         for what, close in (
+            ("housekeeping", self._housekeeping.close),
             ("actions under way", self._wind_down),
             *((f"sensor {sensor.name}", sensor.close) for sensor in self.parts.sensors),
             ("levers", self.levers.close),
@@ -354,7 +373,7 @@ class AutonomousAgent(Desk):
                 await close()
             except Exception as error:  # one thing that will not close must not keep the rest open
                 self._log.error("Could not close", what=what, error=f"{type(error).__name__}: {error}")
-        if was_running:
+        if self.started:
             self._log.info("Agent stopped")
 
     async def _wind_down(self) -> None:

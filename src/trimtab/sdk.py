@@ -16,7 +16,8 @@
 
     trimtab.sdk.expose("./shop.sock")  # or "127.0.0.1:9200"; a daemon thread serves it
 
-and in the agent's YAML: `{type: app, socket: ./shop.sock}`. Levers with a pair of functions at hand need no decorator:
+and in the agent's YAML: `{type: app, socket: ./shop.sock}`, which `trimtab init` writes by itself where the socket is in its
+folder or in `$XDG_RUNTIME_DIR/trimtab`. Levers with a pair of functions at hand need no decorator:
 `trimtab.lever("workers", bounds=(1, 16), read=pool.size, set=pool.resize)`.
 
 Your functions run on other threads, one call at a time for each sensor and lever. What they raise is reported to the agent and

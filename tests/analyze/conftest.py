@@ -63,6 +63,14 @@ class FakeView:
         values = np.array(self.values[metric_id], dtype=float)
         return FakeWindow(STEP * np.arange(1, len(values) + 1), values)
 
+    def distrusted(self, now: float) -> list[tuple[Series, Trust]]:
+        return [(one, self.bad[i]) for i, one in self.known.items() if i in self.bad]
+
+    def news(self, metric_id: str, after: float, at_most: int) -> tuple[list[float], list[float]]:
+        window = self.window(metric_id)
+        first = max(int((window.t <= after).sum()), len(window.t) - at_most)
+        return window.t[first:].tolist(), window.v[first:].tolist()
+
     def crowding(self) -> str | None:
         return self.crowded
 

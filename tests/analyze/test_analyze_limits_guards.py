@@ -156,8 +156,8 @@ def test_an_anomaly_begins_once_and_lasts_while_it_is_strange(view):
 def test_each_sample_is_fed_once(view, monkeypatch):
     from trimtab.analyze import stream
 
-    fed, update = [], stream.StreamDetector.update
-    monkeypatch.setattr(stream.StreamDetector, "update", lambda self, t, v: fed.append(t) or update(self, t, v))
+    fed, notice = [], stream.StreamDetector.notice
+    monkeypatch.setattr(stream.StreamDetector, "notice", lambda self, t, v: fed.append(t) or notice(self, t, v))
     analyzer = Analyzer([Goal("queue_length", 10.0, Direction.MINIMIZE)])
     view.add("queue_length", 1.0, 2.0, 3.0)
     for _ in range(3):

@@ -95,6 +95,7 @@ class FakeAgent:
     records: dict[str, ActionRecord] = field(default_factory=lambda: {each.action_id: each for each in records()})
     fail_with: Exception | None = None  # raised by whatever is asked next
     clock: float = START + 100.0
+    reload_fails: Exception | None = None
 
     def now(self) -> float:
         return self.clock
@@ -103,6 +104,10 @@ class FakeAgent:
         """Of everything that a request could have changed."""
         parts = (self.state, self.started_at, self.ready, self.effects, self.calls, sorted(self.records.items()), self.clock)
         return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+    @property
+    def identity(self) -> str:
+        return "fa4e"
 
     @property
     def plan(self) -> Plan:
@@ -186,9 +191,16 @@ class FakeAgent:
         self.effects.append(f"undo {action_id}")
         return self._replace(record, ActionState.ROLLING_BACK, "rollback", actor)
 
-    async def pause(self, actor: str) -> None:
-        self.calls.append(("pause", "", actor))
+    async def pause(self, actor: str, *, undo: bool) -> Sequence[str]:
+        self.calls.append(("pause and undo" if undo else "pause", "", actor))
         self.state = "paused"
+        return ["waits_1"] if undo else []
+
+    async def reload(self, actor: str) -> Sequence[str]:
+        if self.reload_fails is not None:
+            raise self.reload_fails
+        self.calls.append(("reload", "", actor))
+        return ["goals"]
 
     async def resume(self, actor: str) -> None:
         self.calls.append(("resume", "", actor))

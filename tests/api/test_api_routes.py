@@ -168,7 +168,7 @@ def test_readiness_follows_the_agent(open_client: httpx.Client, agent: FakeAgent
     agent.ready = (False, "the journal cannot be written")
     answer = open_client.get("/readyz")
     assert (answer.status_code, answer.json()["detail"]) == (503, "the journal cannot be written")
-    assert open_client.get("/healthz").json() == {"status": "alive"}, "the process still lives"
+    assert open_client.get("/healthz").json() == {"status": "alive", "identity": "fa4e"}, "the process still lives"
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -232,6 +232,7 @@ def test_pause_and_resume(open_client: httpx.Client, agent: FakeAgent, content: 
     headers = {"Content-Type": "application/json"}
     for verb, state in (("pause", "paused"), ("pause", "paused"), ("resume", "running")):
         answer = open_client.post(f"/agent/{verb}", content=content, headers=headers)
-        assert (answer.status_code, answer.json()) == (200, {"state": state, "actor": "local 127.0.0.1"})
+        more = {"taken_back": []} if verb == "pause" else {}
+        assert (answer.status_code, answer.json()) == (200, {"state": state, "actor": "local 127.0.0.1", **more})
     assert open_client.get("/agent/status").json()["state"] == "running"
     assert [verb for verb, _, _ in agent.calls] == ["pause", "pause", "resume"]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import shutil
 
 import pytest
 import structlog
 
-from trimtab.assembly import logs
+from trimtab.assembly import log_file, logs
 from trimtab.config import Settings, load
 from trimtab.domain.errors import ConfigError
 from trimtab.systems.registry import registry
 
 YAML = """\
-log: {{format: {format}, level: info, file: logs/trimtab.log}}
+log: {{format: {format}, level: info, file: {file}}}
 elements:
   - name: shop
     sensors:
@@ -35,8 +37,8 @@ def restored():
     structlog.reset_defaults()
 
 
-def configured(tmp_path, form="console"):
-    (tmp_path / "trimtab.yaml").write_text(YAML.format(format=form))
+def configured(tmp_path, form="console", file="logs/trimtab.log"):
+    (tmp_path / "trimtab.yaml").write_text(YAML.format(format=form, file=file))
     types = registry(plug_ins=())
     settings = load(
         tmp_path / "trimtab.yaml",
@@ -75,8 +77,8 @@ def test_a_line_goes_to_standard_error_and_to_the_file_and_not_to_standard_outpu
 
 
 def test_the_file_is_rotated_and_stays_within_ten_megabytes(tmp_path, monkeypatch):
-    assert logs.MAX_BYTES * (1 + logs.BACKUPS) <= 10_000_000  # covers: A12
-    monkeypatch.setattr(logs, "MAX_BYTES", 2000)
+    assert log_file.MAX_BYTES * 2 <= 10_000_000  # covers: A12
+    monkeypatch.setattr(log_file, "MAX_BYTES", 2000)
     file = configured(tmp_path)
     for number in range(200):
         structlog.get_logger("trimtab").info("a line of some length", number=number)
@@ -91,6 +93,78 @@ def test_a_file_that_cannot_be_written_is_a_mistake_of_the_configuration(tmp_pat
     settings = Settings.model_validate({"log": {"file": str(tmp_path / "taken" / "trimtab.log")}})
     with pytest.raises(ConfigError, match=r"log\.file .* cannot be written"):
         logs.configure_logging(settings)
+
+
+@pytest.mark.parametrize(
+    ("file", "made"),
+    [("null", "trimtab-data/trimtab.log"), ("off", None), ("deep/a.log", "deep/a.log")],
+)
+def test_where_the_file_is(tmp_path, capsys, file, made):
+    configured(tmp_path, file=file)
+    structlog.get_logger("trimtab").info("Agent started")
+    found = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "trimtab.yaml"]
+    assert [str(path.relative_to(tmp_path)) for path in found] == ([made] if made else [])
+    assert "Agent started" in capsys.readouterr().err
+    assert all("Agent started" in path.read_text() and path.stat().st_mode & 0o777 == 0o600 for path in found)
+    if file == "null":
+        assert found[0].parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_colours_stay_on_the_terminal(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    file = configured(tmp_path)
+    structlog.get_logger("trimtab").info("Agent started", pid=1)
+    assert "Agent started" in file.read_text() and "\x1b" not in file.read_text()
+
+
+class Failing:
+    """`os.write` as a full disk has it: the first bytes fit, then none."""
+
+    def __init__(self, room):
+        self.room, self.real = room, os.write
+
+    def __call__(self, file, data):
+        if not self.room:
+            raise OSError(28, "No space left on device")
+        fits, self.room = data[: self.room], self.room - min(self.room, len(data))
+        return self.real(file, fits)
+
+
+def test_a_full_disk_costs_lines_and_nothing_else(tmp_path, monkeypatch, capsys):
+    file = configured(tmp_path)
+    log = structlog.get_logger("trimtab")
+    log.info("before")
+    monkeypatch.setattr(log_file.os, "write", Failing(20))
+    for number in range(100):
+        log.info("while it is full", number=number)
+    monkeypatch.undo()
+    log.info("after")
+    lines = file.read_text().splitlines()
+    assert len(lines) == 3, "no half line is left"
+    assert "before" in lines[0] and lines[1].startswith("100 lines before this one") and "after" in lines[2]
+    err = capsys.readouterr().err
+    assert err.count("while it is full") == 100 and err.count("cannot be written: No space left") == 1
+    assert "Traceback" not in err
+
+
+def test_a_removed_folder_costs_lines_until_it_is_back(tmp_path, capsys):
+    file = configured(tmp_path)
+    shutil.rmtree(file.parent)
+    for _ in range(3):
+        structlog.get_logger("trimtab").info("nowhere to go")
+    assert not file.parent.exists(), "a folder that was removed is not made anew behind somebody's back"
+    assert capsys.readouterr().err.count("cannot be written: No such file") == 1
+    file.parent.mkdir()
+    structlog.get_logger("trimtab").info("back again")
+    assert file.read_text().splitlines()[0].startswith("3 lines before this one")
+
+
+def test_a_file_that_somebody_rotated_is_followed(tmp_path):
+    file = configured(tmp_path)
+    structlog.get_logger("trimtab").info("one")
+    file.rename(file.with_name("elsewhere"))
+    structlog.get_logger("trimtab").info("two")
+    assert "two" in file.read_text() and "two" not in file.with_name("elsewhere").read_text()
 
 
 def test_a_silent_log_says_nothing(capsys):

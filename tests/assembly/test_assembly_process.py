@@ -71,6 +71,7 @@ def test_a_port_in_use_is_said_and_nothing_is_left_behind(tmp_path):
         refused = trimtab("run", "--config", write_config(tmp_path, url, port=port))
     assert refused.returncode == 1
     assert f"Cannot listen on 127.0.0.1:{port}" in refused.stderr and "api.port" in refused.stderr
+    assert "Agent started" not in refused.stderr and "Agent stopped" not in refused.stderr
     assert "Traceback" not in refused.stderr
     with DataFolder(tmp_path / "data").lock():
         pass

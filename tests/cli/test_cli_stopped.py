@@ -89,7 +89,7 @@ goals: [{metric_name: p95_seconds, target_value: 0.2, direction: down}]
 
 @pytest.mark.parametrize(
     "command",
-    [("plan",), ("run",), ("status",), ("config", "validate"), ("token", "list"), ("pause",)],
+    [("plan",), ("run",), ("goals",), ("config", "validate"), ("token", "list"), ("approve", "a")],
     ids=" ".join,
 )
 def test_a_broken_configuration_is_told_whole_with_lines(trimtab, tmp_path, command):
@@ -107,7 +107,9 @@ def test_config_validate_and_schema(trimtab, tmp_path):
     good = write_config(tmp_path, "http://127.0.0.1:9")
     answer = trimtab("config", "validate", "--config", good)
     assert answer.code == 0 and "is valid: 1 element, 1 sensor, 2 levers, 1 goal\n" in answer.out
-    assert trimtab("config", "validate", "--json", "--config", good).document == {"valid": True, "problems": []}
+    assert trimtab("config", "validate", "--json", "--config", good).document == {
+        "valid": True, "problems": [], "warnings": [],
+    }  # fmt: skip
     (tmp_path / "bad.yaml").write_text(BROKEN)
     refused = trimtab("config", "validate", "--json", "--config", tmp_path / "bad.yaml")
     assert refused.code == 1 and refused.err == ""

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from trimtab.demo.pool import QueueFull, WorkerPool
+from trimtab.demo.parts.pool import QueueFull, WorkerPool
 
 
 @pytest.fixture

@@ -1,19 +1,20 @@
-"""The demo's service and its clients as processes: real effects, honest measurement, no orphans."""
+"""The demo's service and its clients as processes: real effects, levers that hold, no orphans."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 
 import pytest
 
-from trimtab.demo.load import ClientSecond, summarize
-from trimtab.demo.pool import WorkerPool
-from trimtab.demo.scene import Clients, scene
-from trimtab.demo.workload import Rejected, Shop
+from trimtab.demo.faults import World
+from trimtab.demo.load import RATES
+from trimtab.demo.scene import scene
+from trimtab.demo.setup import HARMFUL, PARTS
 
 
 def ask(url, value=None):
@@ -23,26 +24,37 @@ def ask(url, value=None):
         return answer.read().decode()
 
 
+def wait_until(condition, seconds=15.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.05)
+
+
 @pytest.fixture(scope="module")
 def stage():
-    with scene(duration=60.0) as it:
+    with scene(duration=90.0) as it:
         yield it
 
 
-def test_levers_read_back_what_they_were_set_to(stage):
-    url = f"{stage.service_url}/levers"
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("workers", 3), ("fetch_ahead", 2), ("cache_pages", 128), ("batch_size", 4), ("log_level", "info")],
+    ids=str,
+)
+def test_a_lever_reads_back_what_it_was_set_to(stage, name, value):
+    url = f"{stage.service_url}/levers/{name}"
+    before = stage.read_lever(name)
     try:
-        for name, value in (("workers", 3), ("prefetch_pages", 2), ("log_level", "info")):
-            assert json.loads(ask(f"{url}/{name}", value)) == {"value": value} == json.loads(ask(f"{url}/{name}"))
-            assert stage.read_lever(name) == value
+        assert json.loads(ask(url, value)) == {"value": value} == json.loads(ask(url))
+        assert stage.read_lever(name) == value != before
     finally:
-        for name, value in (("workers", 1), ("prefetch_pages", 0), ("log_level", "warning")):
-            ask(f"{url}/{name}", value)
+        ask(url, before)
 
 
 @pytest.mark.parametrize(
     ("path", "value", "status"),
-    [("workers", 0, 422), ("workers", 17, 422), ("workers", True, 422), ("workers", "2", 422), ("prefetch_pages", 25, 422),
+    [("workers", 0, 422), ("workers", 65, 422), ("workers", True, 422), ("workers", "2", 422), ("fetch_ahead", 65, 422),
      ("log_level", "loud", 422), ("nothing", 1, 404)],
     ids=str,
 )  # fmt: skip
@@ -50,98 +62,77 @@ def test_a_lever_refuses_what_it_cannot_hold(stage, path, value, status):
     with pytest.raises(urllib.error.HTTPError) as refusal:
         ask(f"{stage.service_url}/levers/{path}", value)
     assert refusal.value.code == status
-    assert stage.read_lever("workers") == 1
+    assert stage.read_lever("workers") == 2
 
 
-def test_metrics_are_what_the_configuration_derives_from(stage):
-    ask(f"{stage.service_url}/item")
-    text = ask(f"{stage.service_url}/metrics")
-    for name in ("http_request_duration_seconds_bucket", "http_requests_total", "http_errors_total"):
-        assert f"\n{name}" in text
-        assert name.removesuffix("_bucket") in stage.config.read_text()
+@pytest.mark.parametrize("path", ["orders?n=3", "page?n=3", "score?n=3", "item?n=3"], ids=str)
+def test_every_part_answers(stage, path):
+    assert ask(f"{stage.service_url}/{path.replace('page', 'metrics') if 'page' in path else path}")
+    with urllib.request.urlopen(f"{stage.service_url}/{path}", timeout=10) as answer:
+        assert answer.status == 200 and answer.read()
 
 
-def test_the_configuration_is_valid(stage):
+def test_the_configuration_is_valid_and_its_names_are_the_service_s_own(stage):
     from trimtab.assembly import load_settings
 
     settings = load_settings(stage.config)
-    assert [lever.name for lever in settings.elements[0].levers] == ["workers", "log_level", "prefetch_pages"]
+    assert [element.name for element in settings.elements] == list(PARTS)
+    levers = [lever for element in settings.elements for lever in element.levers]
+    assert {lever.name for lever in levers} == {"cache_pages", "batch_size", "workers", "log_level", "fetch_ahead"}
+    for lever in levers:
+        held = stage.read_lever(lever.name)
+        spec = lever.spec("any", frozenset())
+        assert spec.allows(held)
+    assert HARMFUL[0].split("/")[1] in {lever.name for lever in levers}
+    page = ask(f"{stage.service_url}/metrics")
+    for element in settings.elements:
+        for derived in element.sensors[0].derive:
+            for name in derived.ratio or (f"{derived.of}_bucket",):
+                assert f"\n{name}" in page, name
 
 
-def test_clients_report_what_they_feel(stage):
-    import time
+def test_the_service_starts_healthy_under_the_clients_own_rates(stage):
+    wait_until(lambda: all(stage.counters.lately(part, 4.0) is not None for part in PARTS.values()))
+    wait_until(lambda: all(stage.counters.meets(part, 4.0) for part in PARTS.values()), 30.0)
 
-    deadline = time.monotonic() + 10.0
-    while stage.clients.last(30.0) is None:
-        assert time.monotonic() < deadline, "no report of the clients"
-        time.sleep(0.05)
-    view = stage.clients.last(30.0)
-    assert view.good_per_second > 20
-    assert 0.01 < view.p95_seconds < 5
+
+def test_the_world_is_told_and_comes_back(stage):
+    from trimtab.systems.prometheus.derive import Derivation
+
+    asked = Derivation("r", rate="scoring_requests_total")
+
+    def rate():
+        return stage.counters.value(asked, time.time() - 3.5, time.time())
+
+    wait_until(lambda: (rate() or 0.0) > 0.5 * RATES["scoring"])
+    stage.change(World("", {}, {"scoring": 2.0}))
+    wait_until(lambda: 0.0 < (rate() or 99.0) < 0.5 * RATES["scoring"])
+    stage.change(World("", {}, {"scoring": RATES["scoring"]}))
+    wait_until(lambda: (rate() or 0.0) > 0.5 * RATES["scoring"])
 
 
 def test_the_scene_leaves_nothing_behind():
-    with scene(duration=30.0) as stage:
-        folder = stage.folder
+    with scene(duration=30.0) as it:
+        folder, children = it.folder, (it.service, it.clients)
         assert folder.exists()
     assert not folder.exists()
+    assert all(child.poll() is not None for child in children)
     with pytest.raises(OSError):
-        ask(f"{stage.service_url}/item")
+        ask(f"{it.service_url}/metrics")
 
 
-def test_the_service_ends_with_its_standard_input():
-    command = [sys.executable, "-m", "trimtab.demo.workload", "--duration", "30"]
+def test_where_the_demo_is_killed_the_service_ends_and_takes_the_folder_along(tmp_path):
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    command = [sys.executable, "-m", "trimtab.demo.workload", "--folder", str(folder), "--duration", "30"]
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         assert json.loads(child.stdout.readline())["port"] > 0
+        assert list(folder.iterdir())
         child.stdin.close()
-        assert child.wait(timeout=5.0) == 0
+        assert child.wait(timeout=10.0) == 0
+        assert not folder.exists()
     finally:
         child.kill()
         child.stdout.close()
         child.wait()
-
-
-def test_pages_fetched_ahead_cost_real_time():
-    import time
-
-    shop = Shop(WorkerPool(1, 4))
-    began = time.perf_counter()
-    shop.look_up()
-    plain = time.perf_counter() - began
-    shop.pull("prefetch_pages", 24)
-    began = time.perf_counter()
-    shop.look_up()
-    assert time.perf_counter() - began > plain + 0.1
-    with pytest.raises(Rejected):
-        shop.pull("prefetch_pages", -1)
-    shop.pool.close()
-
-
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [
-        ([], None),
-        ([ClientSecond(1.0)], None),
-        ([ClientSecond(1.0, [0.1] * 99 + [9.0])], (0.1, 100.0, 0.0)),
-        ([ClientSecond(1.0, [0.1] * 9 + [9.0] * 1)], (9.0, 10.0, 0.0)),
-        ([ClientSecond(1.0, [], errors=3, unsent=1)], (None, 0.0, 1.0)),
-        ([ClientSecond(1.0, [0.2], errors=1), ClientSecond(2.0, [0.4], unsent=1)], (0.4, 1.0, 0.5)),
-    ],
-    ids=["nobody", "silence", "one in a hundred", "one in ten", "all failed", "two seconds"],
-)
-def test_seconds_become_one_view(seconds, expected):
-    view = summarize(seconds)
-    assert (view and (view.p95_seconds, view.good_per_second, view.error_ratio)) == expected
-
-
-def test_a_window_takes_only_its_own_seconds():
-    import time
-
-    lines = [json.dumps({"at": float(n), "latencies": [n / 10], "errors": 0, "unsent": 0}) for n in range(1, 6)]
-    clients = Clients(iter(lines))
-    deadline = time.monotonic() + 5.0
-    while clients.between(0.0, 9.0) is None or clients.between(4.0, 9.0) is None:
-        assert time.monotonic() < deadline
-    assert clients.between(1.0, 3.0).p95_seconds == pytest.approx(0.3)
-    assert clients.between(5.0, 9.0) is None

@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execute.kit import GUARD, FakeLever, World, a_record, an_action, goal_state, guard_state, run, through
+from execute.kit import GUARD, WORKERS, FakeLever, World, a_record, an_action, goal_state, guard_state, run, through
 from trimtab.domain.actions import ActionState as S
-from trimtab.domain.errors import IllegalTransition, StoreError
+from trimtab.domain.errors import IllegalTransition, Retryable, StoreError
 from trimtab.domain.levers import LeverKind, LeverSpec
 from trimtab.domain.verdicts import Verdict, VerdictStatus
 from trimtab.execute import recovery, requests
+from trimtab.systems.file.lever import FileLever
+from trimtab.systems.file.options import FileLeverOptions
 
 
 def test_a_change_that_helps_is_journalled_before_it_is_set_and_kept_once_proven():
@@ -45,6 +47,51 @@ def test_a_breached_guard_ends_the_trial_while_it_settles():
     record = run(story(world))
     assert (record.state, world.lever.value, record.guard_breached) == (S.ROLLED_BACK, 1, GUARD.guard_id)
     assert record.outcome.harmed
+
+
+class Refusing(FakeLever):
+    """Takes no change, but lets one be undone."""
+
+    def __init__(self):
+        super().__init__()
+        self.restored, self.refuses = [], False
+
+    async def set(self, value):
+        if self.refuses:
+            raise Retryable("nobody is there")
+        await super().set(value)
+
+    async def restore(self, value):
+        self.value = value
+        self.restored.append(value)
+
+
+def test_an_undo_asks_for_what_the_lever_offers_for_it():
+    async def story(world):
+        await world.schedule()
+        await world.advance()
+        world.lever.refuses = True
+        world.evidence.guard_states = [guard_state(0.05)]
+        return await world.advance(seconds=1.0)
+
+    world = World(Refusing())
+    assert run(story(world)).state is S.ROLLED_BACK
+    assert (world.lever.sets, world.lever.restored) == ([4], [1])
+
+
+def test_a_file_whose_program_cannot_be_told_gives_nothing_to_judge(tmp_path, monkeypatch):
+    async def story(world):
+        await world.schedule()
+        await world.advance()
+        return [(await world.advance(seconds=4.0)).state for _ in range(4)]
+
+    monkeypatch.setattr("trimtab.systems.file.lever.check", lambda notify: None)  # it ends right after the look
+    file = tmp_path / "workers"
+    file.write_text("1")
+    options = {"type": "file", "name": "workers", "path": file, "bounds": (1, 16), "notify": {"pid_file": tmp_path / "pid"}}
+    world = World(FileLever(FileLeverOptions.model_validate(options), WORKERS))
+    assert run(story(world))[-1] is S.FAILED
+    assert "settling" not in world.journal.path() and file.read_text() == "1"
 
 
 FAULTS = [

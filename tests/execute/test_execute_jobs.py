@@ -8,8 +8,9 @@ import pytest
 
 from execute.kit import FakeJournal, FakeLever, World, a_record, an_action, goal_state, guard_state, run
 from trimtab.domain.actions import ActionState as S
-from trimtab.domain.levers import LeverKind, LeverSpec
-from trimtab.execute import recovery
+from trimtab.domain.errors import Conflict, Retryable
+from trimtab.domain.levers import LeverKind, LeverSpec, Reversibility
+from trimtab.execute import recovery, requests
 from trimtab.execute.trial import Seen, TrialRules, after_rollback, next_step
 
 INDEX = LeverSpec(
@@ -172,5 +173,101 @@ def test_killed_at_any_step_a_job_is_taken_back_and_never_started_again(ticks, d
             assert ended.state.terminal
         assert job.sets.count("done") == started
         assert job.value == "absent" or after.book.get("index_1000").state is S.KEPT
+
+    run(story())
+
+
+POOL = LeverSpec("pool", "shop", bounds=(1, 16), settle_seconds=10.0, gradual=True)
+GROW = an_action(POOL, 2, 8, action_id="pool_1000", action_type="pool")
+
+
+class SlowPool(FakeLever):
+    """A pool that gets `reach` workers further in one call, and never beyond `most`."""
+
+    def __init__(self, reach=2, most=16):
+        super().__init__(POOL, 2)
+        self.reach, self.most = reach, most
+
+    async def set(self, value):
+        self.sets.append(value)
+        towards = max(-self.reach, min(self.reach, value - self.value))
+        self.value = min(self.value + towards, self.most)
+        if self.value != value:
+            raise Retryable(f"{self.value} of {value} so far")
+
+
+async def grow(world, *, until=frozenset()):
+    await world.schedule(GROW)
+    record = await world.advance("pool_1000")
+    for _ in range(60):
+        if record.state.terminal or record.state in until:
+            break
+        record = await world.advance("pool_1000", seconds=1.0)
+    return record
+
+
+def test_a_pool_that_is_on_its_way_goes_on():
+    async def story():
+        world = World(SlowPool(), rules=RULES)
+        record = await grow(world, until={S.SETTLING})
+        assert (record.state, world.lever.value, set(world.lever.sets)) == (S.SETTLING, 8, {8})
+        assert record.in_place_at > record.executed_at
+
+    run(story())
+
+
+def test_a_pool_that_gets_stuck_half_way_is_ours_to_take_back_however_long_that_takes():
+    async def story():
+        world = World(SlowPool(reach=1, most=5), rules=RULES)
+        record = await grow(world)
+        assert (record.state, world.lever.value) == (S.ROLLED_BACK, 2)
+        assert world.executor.levers.states["shop/pool"].moved_by_others_at is None
+        assert record.outcome is None
+
+    run(story())
+
+
+@pytest.mark.parametrize("value", [1, 9, 16])
+def test_a_value_beyond_the_way_is_another_hand_s(value):
+    record = a_record(S.PROBING, action=GROW)
+    at = replace(Seen(1005.0, POOL, value, goal=goal_state(), guards=(guard_state(),)))
+    assert next_step(record, at, RULES).to is S.YIELDED
+
+
+def test_a_pool_that_shrinks_after_it_had_settled_was_moved_by_another_hand():
+    record = a_record(S.VERIFYING, action=GROW, in_place_at=1001.0)
+    at = Seen(1020.0, POOL, 5, goal=goal_state(), guards=(guard_state(),))
+    assert next_step(record, at, RULES).to is S.YIELDED
+
+
+def test_a_switch_that_falls_while_the_intent_is_made_durable_keeps_the_lever_untouched():
+    async def story():
+        world = World()
+        await world.schedule()
+        journal_record = world.journal.record
+
+        async def slow(record, from_state):
+            row = await journal_record(record, from_state)
+            world.executor.paused = world.executor.paused or record.state is S.APPLYING
+            return row
+
+        world.journal.record = slow
+        record = await world.advance()
+        assert (record.state, world.lever.sets) == (S.FAILED, [])
+        assert "paused" in record.reason
+        assert "nothing was set" in record.reason
+
+    run(story())
+
+
+def test_what_is_irreversible_is_not_taken_back_at_a_person_s_word():
+    async def story():
+        world = World(FakeJob(ticks=1), rules=RULES)
+        once = replace(RUN_IT, reversibility=Reversibility.IRREVERSIBLE)
+        await world.schedule(once)
+        await live(world, until={S.SETTLING})
+        with pytest.raises(Conflict, match="declared irreversible"):
+            await requests.roll_back(world.executor, "index_1000", world.clock.t, actor="ann")
+        assert world.book.get("index_1000").state is S.SETTLING
 
     run(story())

@@ -13,8 +13,9 @@ from pydantic_core import PydanticUndefined
 
 from trimtab.config.elements import ElementSettings, GoalSettings, GuardSettings
 from trimtab.config.options import JobOptions, LeverOptions, SensorOptions
-from trimtab.config.settings import NotificationSettings, Settings
+from trimtab.config.settings import NotificationSettings, Settings, StormSettings
 from trimtab.config.thresholds import MetricThreshold
+from trimtab.config.windows import FreezeSettings, WindowSettings
 from trimtab.domain.actions import ActionState
 from trimtab.domain.metrics import DEFAULT_THRESHOLDS
 from trimtab.execute.states import TRANSITIONS
@@ -46,6 +47,9 @@ def sections() -> Iterator[tuple[str, type[BaseModel], frozenset[str]]]:
         ("guards", GuardSettings),
         ("goals", GoalSettings),
         ("notifications", NotificationSettings),
+        ("storm_halt", StormSettings),
+        ("maintenance_windows", WindowSettings),
+        ("change_freezes", FreezeSettings),
     )
     for heading, model in listed:
         yield heading, model, frozenset()

@@ -17,6 +17,7 @@ from trimtab.stats import (
     level_precision,
     log_e,
     mad_sd,
+    median,
     running_means,
     tame,
     tame_history,
@@ -142,3 +143,9 @@ def test_taming_is_causal_from_the_third_sample_on(values: list[float], limit: f
 def test_robust_scale_moves_with_the_unit_only(values: list[float], shift: float, factor: float) -> None:
     y = np.asarray(values)
     assert mad_sd(factor * y + shift) == pytest.approx(factor * mad_sd(y), rel=1e-6, abs=1e-6)
+
+
+@given(st.lists(st.floats(-1e300, 1e300), min_size=1, max_size=40))
+def test_the_median_is_numpys_to_the_last_bit(values: list[float]) -> None:
+    with np.errstate(over="ignore"):
+        assert median(np.array(values)) == float(np.median(values))

@@ -14,7 +14,7 @@ from trimtab.domain.errors import StoreError
 from trimtab.domain.levers import ActionPriority, Reversibility
 from trimtab.domain.verdicts import Verdict
 from trimtab.storage.codec import canonical, decode, encode, row_data
-from trimtab.testing.stores import a_record
+from trimtab.testing.records import a_record
 
 # text() draws no surrogates: those come back as "?" by design, and a test of the conformance suite says so.
 numbers = st.floats(allow_nan=False)
@@ -84,7 +84,7 @@ def test_the_rows_alone_tell_the_whole_record(first, second):
 
 def test_the_bytes_do_not_depend_on_the_seed_of_hashes():
     code = (
-        "from dataclasses import replace; from trimtab.storage.codec import encode; from trimtab.testing.stores import a_record;"
+        "from dataclasses import replace; from trimtab.storage.codec import encode; from trimtab.testing.records import a_record;"
         "r = a_record('a'); print(encode(replace(r, action=replace(r.action, locks=frozenset('abcdefgh')))))"
     )
     texts = {

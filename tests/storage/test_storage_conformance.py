@@ -2,6 +2,7 @@
 
 from trimtab.storage.journal import SqliteJournal
 from trimtab.storage.memory import MemoryJournal, MemoryMetricStore
+from trimtab.storage.mending import MendingMetricStore
 from trimtab.storage.metrics import SqliteMetricStore
 from trimtab.testing.stores import JournalConformance, MetricStoreConformance
 
@@ -33,3 +34,8 @@ class TestMemoryMetricStore(MetricStoreConformance):
 
     def make(self, path):
         return MemoryMetricStore()
+
+
+class TestMendingMetricStore(MetricStoreConformance):
+    def make(self, path):
+        return MendingMetricStore(path / "metrics.db", SqliteMetricStore, print)

@@ -5,13 +5,13 @@ import subprocess
 import sys
 
 from trimtab.storage.journal import SqliteJournal
-from trimtab.testing.stores import run
+from trimtab.testing.records import run
 
 WRITER = """
 import asyncio, sys
 from trimtab.domain.actions import ActionState as S
 from trimtab.storage.journal import SqliteJournal
-from trimtab.testing.stores import a_record, moved
+from trimtab.testing.records import a_record, moved
 
 async def main(path):
     journal = SqliteJournal(path)

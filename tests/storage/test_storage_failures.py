@@ -13,7 +13,7 @@ from trimtab.storage import database
 from trimtab.storage.database import Database, Schema
 from trimtab.storage.journal import SqliteJournal
 from trimtab.storage.metrics import SqliteMetricStore
-from trimtab.testing.stores import a_record, run, write_life
+from trimtab.testing.records import a_record, run, write_life
 
 SERIES = Series.named("queue_length", "shop")
 

@@ -99,3 +99,23 @@ def test_a_folder_without_the_right_to_write_is_refused(tmp_path, monkeypatch):
         if root:
             os.seteuid(0)
         tmp_path.chmod(0o755)
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_a_folder_that_cannot_be_reached_is_refused_in_words(tmp_path, monkeypatch, create):
+    (tmp_path / "private").mkdir(mode=0o700)
+    tmp_path.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    else:
+        (tmp_path / "private").chmod(0)
+    try:
+        with pytest.raises(StoreError, match="cannot be reached: Permission denied"):
+            DataFolder("private/data", create=create)
+        with pytest.raises(StoreError, match="cannot be reached: File name too long"):
+            DataFolder("a" * 300, create=create)
+    finally:
+        if root:
+            os.seteuid(0)

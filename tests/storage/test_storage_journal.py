@@ -11,7 +11,7 @@ from trimtab.domain.errors import Conflict, JournalCorrupt, StoreError
 from trimtab.storage import journal as module
 from trimtab.storage import journal_sql as sql
 from trimtab.storage.journal import SqliteJournal
-from trimtab.testing.stores import a_record, moved, run, write_life
+from trimtab.testing.records import a_record, moved, run, write_life
 
 KEY = b"k" * 32
 
@@ -194,6 +194,9 @@ QUERIES = {
     "history": (sql.SELECT_HISTORY, ("a",), "journal_of_action"),
     "notes": (sql.SELECT_NOTES, ("paused", 10), "journal_by_kind"),
     "verify": (sql.SELECT_BATCH, (0, 10), "PRIMARY KEY"),
+    "checkpoint": (sql.SELECT_PRUNED, (), "journal_by_kind"),
+    "pause in force": (sql.SELECT_PAUSE_IN_FORCE, (), "journal_by_kind"),
+    "what may be given up": (sql.SELECT_STAYING, (0, 10, 5.0, 5.0, *sql.STAYING), "PRIMARY KEY"),
     "verify, projection": (sql.SELECT_STANDING, (0, 10), "sqlite_autoindex_actions_2"),
 }
 

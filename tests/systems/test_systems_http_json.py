@@ -13,8 +13,8 @@ from trimtab.domain.errors import SensorError
 from trimtab.domain.metrics import Reading
 from trimtab.domain.ports import Sensor
 from trimtab.systems.http import SENSORS
-from trimtab.systems.http.paths import Absent, follow, parse_path
 from trimtab.systems.net import Net
+from trimtab.systems.paths import Absent, follow, parse_path
 from trimtab.testing.sensors import SensorConformance
 
 KIND = SENSORS["http_json"]

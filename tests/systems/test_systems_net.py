@@ -6,7 +6,7 @@ import asyncio
 import socket
 import time
 
-import httpx
+import httpcore
 import pytest
 
 from systems.scripted_http import Request, free_port_url, http_target
@@ -46,6 +46,33 @@ def test_secrets_in_a_url_are_used_and_not_shown() -> None:
             fetch(url).require_ok()
         assert target.requests[0].headers["Authorization"].startswith("Basic ") and "t0ken" in target.requests[0].path
     assert "hunter22" not in str(caught.value) and "t0ken" not in str(caught.value) and "/metrics" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "sent"),
+    [
+        pytest.param("", None, "/", id="no path"),
+        pytest.param("/a b/ü?q=x y#part", None, "/a%20b/%C3%BC?q=x%20y", id="what must be quoted is"),
+        pytest.param("/a%20b?q=%2B", None, "/a%20b?q=%2B", id="and only once"),
+        pytest.param("/query?old=1", {"query": 'up{a="b"} + 1'}, "/query?query=up%7Ba%3D%22b%22%7D+%2B+1", id="parameters"),
+    ],
+)
+def test_a_url_arrives_as_it_was_meant(path: str, params: dict[str, str] | None, sent: str) -> None:
+    with http_target(lambda request: request.answer("ok")) as target:
+        fetch(target.url + path, params=params)
+    (request,) = target.requests
+    assert request.path == sent
+    assert request.headers["Host"] == target.url.removeprefix("http://")
+
+
+@pytest.mark.parametrize(("method", "payload", "length"), [("PUT", {"value": 8}, "12"), ("PUT", None, "0"), ("GET", None, None)])
+def test_a_body_is_announced(method: str, payload: object, length: str | None) -> None:
+    with http_target(lambda request: request.answer("ok")) as target:
+        fetch(target.url, method=method, payload=payload, headers={"x-own": "1", "host": "other"})
+    (request,) = target.requests
+    received = {name.lower(): value for name, value in request.headers.items()}
+    assert received.get("content-length") == length
+    assert (received["x-own"], received["host"]) == ("1", "other")
 
 
 def test_many_at_once_and_again_after_closing() -> None:
@@ -105,7 +132,7 @@ def test_only_a_refusal_is_evidence() -> None:
     ],
 )
 def test_causes_become_sentences(cause: Exception, words: str, refused: bool) -> None:
-    error = httpx.ConnectError(str(cause))
+    error = httpcore.ConnectError(str(cause))
     error.__cause__ = cause
     said = _explain("http://shop", error)
     assert words in str(said) and said.refused is refused and str(said).startswith("http://shop")

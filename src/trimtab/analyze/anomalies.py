@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from trimtab.analyze.stream import Detection, StreamDetector
@@ -11,7 +11,7 @@ from trimtab.domain.goals import Symptom
 from trimtab.domain.metrics import Series, Severity
 from trimtab.domain.words import format_apart
 
-MAX_DETECTORS = 1_000  # of at most 20 KB each: series that goals and guards name come first, then the others as they appear
+MAX_DETECTORS = 5_000  # of at most 8 KB each: series that goals and guards name come first, then the others as they appear
 _FED_AT_MOST = 512  # samples a turn: after a restart the detectors learn from the restored windows without holding up the loop
 
 
@@ -19,8 +19,8 @@ _FED_AT_MOST = 512  # samples a turn: after a restart the detectors learn from t
 class _Watched:
     detector: StreamDetector
     fed_until: float = float("-inf")
-    last: Detection | None = None
-    since: float | None = None  # while an incident lasts
+    last: Detection | None = None  # while an incident lasts
+    since: float | None = None  # the same
     value: float = 0.0
 
 
@@ -33,34 +33,40 @@ class AnomalyWatch:
 
     def look(self, view: MonitorView, now: float) -> list[Symptom]:
         """The incidents that last, of series that can be trusted now."""
-        symptoms, seen = [], {}
-        for series in view.series():
-            watched = self._detector_of(series)
+        symptoms, shown = [], view.series()
+        for series in shown:
+            watched = self._watched.get(series.metric_id) or self._new_detector(series)
             if watched is None:
                 continue
-            seen[series.metric_id] = watched
-            self._feed(watched, view, series)
+            times, values = view.news(series.metric_id, watched.fed_until, _FED_AT_MOST)
+            if times:
+                self._feed(watched, times, values)
             if watched.since is not None and watched.last is not None and view.trust(series.metric_id, now).ok:
                 symptoms.append(_symptom(series, watched.last, watched.value, watched.since))
-        self._watched = seen
+        if len(self._watched) > len(shown):
+            self._forget({series.metric_id for series in shown})
         return symptoms
 
-    def _detector_of(self, series: Series) -> _Watched | None:
-        watched = self._watched.get(series.metric_id)
-        if watched is None and (len(self._watched) < MAX_DETECTORS or series.name in self._first):
-            watched = self._watched[series.metric_id] = _Watched(StreamDetector(self._threshold))
+    def _new_detector(self, series: Series) -> _Watched | None:
+        if len(self._watched) >= MAX_DETECTORS and series.name not in self._first:
+            return None
+        watched = self._watched[series.metric_id] = _Watched(StreamDetector(self._threshold))
         return watched
 
+    def _forget(self, shown: Set[str]) -> None:
+        self._watched = {metric_id: watched for metric_id, watched in self._watched.items() if metric_id in shown}
+
     @staticmethod
-    def _feed(watched: _Watched, view: MonitorView, series: Series) -> None:
-        window = view.window(series.metric_id)
-        first = max(int(window.t.searchsorted(watched.fed_until, side="right")), len(window.t) - _FED_AT_MOST)
-        for t, v in zip(window.t[first:].tolist(), window.v[first:].tolist(), strict=True):
-            watched.last, watched.value, watched.fed_until = watched.detector.update(t, v), v, t
-            if watched.last.is_anomaly:
+    def _feed(watched: _Watched, times: Sequence[float], values: Sequence[float]) -> None:
+        for t, v in zip(times, values, strict=True):
+            found = watched.detector.notice(t, v)
+            if found is None:
+                watched.since = watched.last = None
+                continue
+            watched.last, watched.value = found, v
+            if found.is_anomaly:
                 watched.since = t
-            elif watched.last.score < 0.5:
-                watched.since = None
+        watched.fed_until = times[-1]
 
 
 def _symptom(series: Series, found: Detection, value: float, since: float) -> Symptom:

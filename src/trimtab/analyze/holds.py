@@ -22,10 +22,8 @@ def hold(what: str, reason: str) -> str:
 def silent_series(view: MonitorView, now: float, already_said: Set[str]) -> list[str]:
     """A sentence for the series that no goal or guard has spoken of, those of one element with one reason together."""
     groups: dict[tuple[str, str], list[str]] = {}
-    for series in view.series():
-        trust = view.trust(series.metric_id, now)
-        unremarkable = trust.ok or trust.health is Health.WARMING_UP  # what nothing rests on may take its time
-        if not unremarkable and series.name not in already_said:
+    for series, trust in view.distrusted(now):
+        if trust.health is not Health.WARMING_UP and series.name not in already_said:  # what nothing rests on may take its time
             groups.setdefault((series.element, trust.reason), []).append(series.name)
     return [hold(_title(element, list(dict.fromkeys(names))), reason) for (element, reason), names in groups.items()]
 

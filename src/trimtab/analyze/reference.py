@@ -6,11 +6,13 @@ Heavy tails and skew so widen the side that they are on, and up to 3 % of wild v
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, insort
-from collections import deque
 from collections.abc import Iterable
+from functools import lru_cache
 
-_REACH = ((0.75, 0.6745), (0.90, 1.2816), (0.97, 1.8808))  # quantile, and how many standard deviations out it is (normal)
+_QUANTILES = (0.75, 0.90, 0.97)
+_SPREADS = (0.6745, 1.2816, 1.8808)  # how many standard deviations out each of them is (normal)
 _RESOLUTION = 1e-9  # of the level: below this a change is how floats are written, not how the target behaves
 _LEAST = 1e-300  # a scale is never zero
 
@@ -24,11 +26,13 @@ class Reference:
     2.0
     """
 
-    __slots__ = ("_ordered", "_recent", "down", "middle", "up")
+    __slots__ = ("_next", "_ordered", "_recent", "_size", "down", "middle", "up")
 
     def __init__(self, size: int) -> None:
-        self._recent: deque[float] = deque(maxlen=size)
-        self._ordered: list[float] = []
+        self._size = size
+        self._recent = array("d")  # as they came; once there are `size`, the oldest is at `_next`
+        self._next = 0
+        self._ordered = array("d")  # plain numbers: a third of what lists of floats weigh
         self.middle, self.up, self.down = 0.0, _LEAST, _LEAST  # median, and the scale above and below it
 
     def __len__(self) -> int:
@@ -36,17 +40,21 @@ class Reference:
 
     def add(self, value: float) -> None:
         """Take in one finite value; the oldest leaves once there are `size`."""
-        if len(self._recent) == self._recent.maxlen:
-            del self._ordered[bisect_left(self._ordered, self._recent[0])]
-        self._recent.append(value)
-        insort(self._ordered, value)
+        ordered, recent = self._ordered, self._recent
+        if len(recent) < self._size:
+            recent.append(value)
+        else:
+            del ordered[bisect_left(ordered, recent[self._next])]
+            recent[self._next] = value
+            self._next = (self._next + 1) % self._size
+        insort(ordered, value)
         self._measure()
 
     def restart(self, values: Iterable[float]) -> None:
-        """Forget everything but `values`."""
-        self._recent.clear()
-        self._recent.extend(values)
-        self._ordered = sorted(self._recent)
+        """Forget everything but `values`, the last `size` of them."""
+        self._recent = array("d", list(values)[-self._size :])
+        self._next = 0
+        self._ordered = array("d", sorted(self._recent))
         self._measure()
 
     def deviation(self, value: float) -> float:
@@ -56,13 +64,22 @@ class Reference:
         return min(max(scales, -1e9), 1e9)
 
     def _measure(self) -> None:
-        ordered, last = self._ordered, len(self._ordered) - 1
-        if last < 0:
+        ordered = self._ordered
+        count = len(ordered)
+        if not count:
             return
-        middle = ordered[(last + 1) // 2]
-        up = down = max(_RESOLUTION * abs(middle), _LEAST)
-        for quantile, deviations in _REACH:
-            i = round(quantile * last)
-            up = max(up, (ordered[i] - middle) / deviations)
-            down = max(down, (middle - ordered[last - i]) / deviations)
-        self.middle, self.up, self.down = middle, up, down
+        near, out, far = _places(count)
+        last, middle = count - 1, ordered[count // 2]
+        least = max(_RESOLUTION * abs(middle), _LEAST)
+        a, b, c = _SPREADS
+        self.up = max(least, (ordered[near] - middle) / a, (ordered[out] - middle) / b, (ordered[far] - middle) / c)
+        self.down = max(
+            least, (middle - ordered[last - near]) / a, (middle - ordered[last - out]) / b, (middle - ordered[last - far]) / c
+        )
+        self.middle = middle
+
+
+@lru_cache(maxsize=1024)
+def _places(count: int) -> tuple[int, ...]:
+    """Where among `count` ordered values the quantiles are."""
+    return tuple(round(quantile * (count - 1)) for quantile in _QUANTILES)

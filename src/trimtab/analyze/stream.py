@@ -56,7 +56,7 @@ class StreamDetector:
     """Learns what is usual for a series and says what is not.
 
     Never alarms on a constant, in its first 30 samples, on missing values, or on the first samples after a gap. An incident is
-    alerted once; a level that lasts for 30 samples becomes the usual one. Holds at most 20 KB.
+    alerted once; a level that lasts for 30 samples becomes the usual one. Holds at most 8 KB.
 
     >>> detector = StreamDetector()
     >>> values = [10.0 + (i * 7 % 5) / 10 for i in range(100)] + [14.0, 14.1, 14.2]
@@ -66,6 +66,7 @@ class StreamDetector:
 
     __slots__ = (
         "_block",
+        "_bounds",
         "_calm",
         "_furthest",
         "_incident",
@@ -94,25 +95,41 @@ class StreamDetector:
         self._calm = self._quiet = self._seen = 0
         self._furthest = 0.0
         self._incident = self._told = False
+        self._bounds = (math.nan, math.nan, math.nan)  # expected, lower and upper at the last sample that was judged
         self._last = self._step = math.nan  # time of the last sample, and the usual time between two
 
     def update(self, timestamp: float, value: float) -> Detection:
         """Judge `value` of the time `timestamp` (Unix seconds, rising), then learn from it. NaN is missing: no trace."""
+        expected = self._expectation()
+        score, alert = self._take_in(timestamp, value)
+        return replace(expected, score=score, is_anomaly=alert) if score or alert else expected
+
+    def notice(self, timestamp: float, value: float) -> Detection | None:
+        """The same for whoever asks of a thousand series at once: None for what is expected, that is, below a score of 0.5."""
+        score, alert = self._take_in(timestamp, value)
+        return Detection(score, *self._bounds, alert) if alert or score >= 0.5 else None
+
+    def _take_in(self, timestamp: float, value: float) -> tuple[float, bool]:
+        """Score and alert of a sample that is learned from then."""
         if not (abs(value) < _ABSURD and math.isfinite(timestamp)) or timestamp <= self._last:
-            return self._expectation()
+            return 0.0, False
         self._keep_time(timestamp)
         self._seen += 1
+        usual = self._usual
         if self._seen <= WARM_UP or self._quiet:
-            return self._learn_quietly(value)
-        limit, deviation = self._limit(), self._usual.deviation(value)
-        told, expected = self._told, self._expectation()
+            self._quiet = max(0, self._quiet - 1)
+            usual.add(value)
+            return 0.0, False
+        limit, deviation, told = self._limit(), usual.deviation(value), self._told
+        lower, upper = usual.middle - limit * usual.down, usual.middle + limit * usual.up
+        self._bounds = usual.middle, lower, upper
         self._look_at_sample(value, deviation, limit)
-        self._look_at_mean(value, expected)
-        self._furthest = max(self._furthest * _FADE, min(abs(deviation), 1e6))
-        lasting = self._incident or bool(self._strange_means)
-        self._told = lasting
-        ratio = max(abs(deviation) / limit, 1.0 if self._strange_means else 0.0)
-        return replace(expected, score=ratio / (1.0 + ratio), is_anomaly=lasting and not told)
+        self._look_at_mean(min(max(value, lower), upper))  # one wild sample does not make a strange mean
+        far, strange = abs(deviation), bool(self._strange_means)
+        self._furthest = max(self._furthest * _FADE, min(far, 1e6))
+        self._told = lasting = self._incident or strange
+        ratio = max(far / limit, 1.0) if strange else far / limit
+        return ratio / (1.0 + ratio), lasting and not told
 
     # -- time
 
@@ -127,12 +144,6 @@ class StreamDetector:
             self._quiet, self._run = _QUIET_AFTER_GAP, 0
             self._block.clear()
         self._step += 0.1 * (min(step, 3.0 * self._step) - self._step)
-
-    def _learn_quietly(self, value: float) -> Detection:
-        expected = self._expectation()
-        self._quiet = max(0, self._quiet - 1)
-        self._usual.add(value)
-        return expected
 
     # -- the three questions
 
@@ -161,8 +172,8 @@ class StreamDetector:
         learned = self._seen > _SPIKE_NEEDS and 1.0 < self._furthest < _NO_SPREAD
         return learned and abs(deviation) > max(_SPIKE * self._furthest, 2.0 * limit)
 
-    def _look_at_mean(self, value: float, expected: Detection) -> None:
-        self._block.append(min(max(value, expected.lower), expected.upper))  # one wild sample does not make a strange mean
+    def _look_at_mean(self, value: float) -> None:
+        self._block.append(value)
         if len(self._block) < _BLOCK:
             return
         mean = sum(self._block) / _BLOCK

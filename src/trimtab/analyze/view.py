@@ -67,8 +67,16 @@ class MonitorView(Protocol):
         """Whether a decision may rest on a series."""
         ...
 
+    def distrusted(self, now: float) -> Sequence[tuple[Series, Trust]]:
+        """The series whose trust is not ok, and why."""
+        ...
+
     def window(self, metric_id: str) -> WindowView:
         """The good samples of a series."""
+        ...
+
+    def news(self, metric_id: str, after: float, at_most: int) -> tuple[list[float], list[float]]:
+        """Times and values of the good samples later than `after`, the last `at_most` of them; oldest first."""
         ...
 
     def crowding(self) -> str | None:

@@ -12,9 +12,15 @@ from starlette.requests import Request
 
 from trimtab.api import views
 from trimtab.api.facade import AgentFacade
-from trimtab.api.models import ActionOut, StateOut
+from trimtab.api.models import ActionOut, PausedOut, ReloadOut, StateOut
 from trimtab.api.reading import NO_SUCH_ACTION, STORE_DOWN
-from trimtab.api.requests import ApproveIn, EmptyIn, RejectIn, RollbackIn
+from trimtab.api.requests import ApproveIn, EmptyIn, PauseIn, RejectIn, RollbackIn
+
+_RELOAD: dict[int | str, dict[str, Any]] = {
+    409: {"description": "It cannot be done now; nothing was done."},
+    422: {"description": "The configuration has mistakes, listed in `errors`; the old one stays in use."},
+    503: {"description": STORE_DOWN},
+}
 
 
 class Acting:
@@ -33,6 +39,7 @@ class Acting:
         app.post("/agent/action/rollback", tags=["actions"], responses={**errors, 409: {"description": gone}})(self.roll_back)
         app.post("/agent/pause", tags=["agent"], responses={503: {"description": STORE_DOWN}})(self.pause)
         app.post("/agent/resume", tags=["agent"], responses={503: {"description": STORE_DOWN}})(self.resume)
+        app.post("/agent/reload", tags=["agent"], responses=_RELOAD)(self.reload)
 
     async def approve(self, body: ApproveIn, request: Request) -> ActionOut:
         """Approve an action that waits for a person; `approved: false` rejects it."""
@@ -46,15 +53,20 @@ class Acting:
         """Take a change back: the lever is restored and read back, unless somebody else has moved it since."""
         return views.action(await self._agent.rollback(body.action_id, actor=_actor(request)))
 
-    async def pause(self, request: Request, body: EmptyIn | None = None) -> StateOut:
-        """Start nothing new. What is under way is finished or undone."""
-        await self._agent.pause(_actor(request))
-        return StateOut(state=self._agent.state, actor=_actor(request))
+    async def pause(self, request: Request, body: PauseIn | None = None) -> PausedOut:
+        """Start nothing new. What is under way is finished or undone; with `undo`, it is taken back at once."""
+        taken = await self._agent.pause(_actor(request), undo=body is not None and body.undo)
+        return PausedOut(state=self._agent.state, actor=_actor(request), taken_back=list(taken))
 
     async def resume(self, request: Request, body: EmptyIn | None = None) -> StateOut:
-        """Go on after a pause."""
+        """Go on after a pause or a storm halt."""
         await self._agent.resume(_actor(request))
         return StateOut(state=self._agent.state, actor=_actor(request))
+
+    async def reload(self, request: Request, body: EmptyIn | None = None) -> ReloadOut:
+        """Read the configuration anew. What is under way is undone, as at a stop, before the new settings are used."""
+        changes = await self._agent.reload(_actor(request))
+        return ReloadOut(state=self._agent.state, actor=_actor(request), changes=list(changes))
 
     async def _settle(self, action_id: str, approved: bool, plan_hash: str | None, request: Request) -> ActionOut:
         actor = _actor(request)

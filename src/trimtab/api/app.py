@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from trimtab.api import docs_page, problems, schema
+from trimtab.api import problems
 from trimtab.api.access import Access, guarded_route
 from trimtab.api.acting import Acting
 from trimtab.api.facade import AgentFacade
@@ -45,11 +45,14 @@ def create_app(agent: AgentFacade, *, tokens: TokenChecker | None, allowed_hosts
 
 
 def _add_documentation(app: FastAPI, access: Access) -> None:
+    """What writes it is loaded when somebody reads it."""
     documents: dict[bool, dict[str, Any]] = {}
 
     def described() -> dict[str, Any]:
         with_tokens = access.door() is not None
         if with_tokens not in documents:
+            from trimtab.api import schema
+
             documents[with_tokens] = schema.describe(app, with_tokens=with_tokens)
         return documents[with_tokens]
 
@@ -57,6 +60,8 @@ def _add_documentation(app: FastAPI, access: Access) -> None:
         return JSONResponse(described())
 
     async def get_docs() -> Response:
+        from trimtab.api import docs_page
+
         headers = {"Content-Security-Policy": docs_page.CONTENT_SECURITY_POLICY}
         return HTMLResponse(docs_page.render(described()), headers=headers)
 

@@ -29,6 +29,11 @@ class AgentFacade(Protocol):
         ...
 
     @property
+    def identity(self) -> str:
+        """What tells the agent's data folder from every other; empty where it has none."""
+        ...
+
+    @property
     def plan(self) -> Plan:
         """What the last planning came to."""
         ...
@@ -75,10 +80,14 @@ class AgentFacade(Protocol):
         """Take a change back. Raises `NotFound`; `Conflict` where nothing is there to take back."""
         ...
 
-    async def pause(self, actor: str) -> None:
-        """Start nothing new; pausing twice is pausing once."""
+    async def pause(self, actor: str, *, undo: bool) -> Sequence[str]:
+        """Start nothing new; pausing twice is pausing once. With `undo`, returns the ids of what is taken back."""
         ...
 
     async def resume(self, actor: str) -> None:
         """Go on."""
+        ...
+
+    async def reload(self, actor: str) -> Sequence[str]:
+        """Go on with the configuration as it is now; returns what changed. Raises `ConfigError`, `Conflict`."""
         ...

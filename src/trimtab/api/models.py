@@ -5,7 +5,7 @@ Times are RFC 3339 in UTC with a Z. A number that is not finite leaves as null. 
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -49,6 +49,25 @@ class JournalHeadOut(BaseModel):
     head: str = Field(description="Hash of the last row; empty in an empty journal.")
 
 
+class WindowOut(BaseModel):
+    """A maintenance window or a change freeze as it stands."""
+
+    name: str = Field(examples=["nights"])
+    kind: Literal["maintenance", "freeze"]
+    elements: list[str] = Field(description="Which it is for; empty: all.", examples=[["db"]])
+    open: bool = Field(description="Whether it is on now. Nothing starts while a freeze is, or while no maintenance window is.")
+    changes_at: Timestamp | None = Field(description="When it opens or closes next; null: never.")
+    says: str = Field(examples=["opens in 3 h 12 min (Fri 22:00 Europe/Berlin)"])
+
+
+class ConfigOut(BaseModel):
+    """Which settings are in use."""
+
+    path: str = Field(examples=["/etc/trimtab.yaml"])
+    loaded_at: Timestamp
+    problem: str | None = Field(description="Why what is in the file now is not in use; null where it is.", examples=[None])
+
+
 class StatusOut(BaseModel):
     """How the agent stands. Further fields may follow."""
 
@@ -63,13 +82,21 @@ class StatusOut(BaseModel):
     holds: list[str] = Field(
         [], description="One sentence for each reason not to act.", examples=[["checkout_p95_seconds: stale"]]
     )
-    paused: bool = Field(False, description="Whether nothing new starts.", examples=[False])
+    pace: str | None = Field(None, description="Why intervals are longer than configured, where they are.", examples=[None])
+    paused: bool = Field(False, description="Whether nothing new starts until a person says so.", examples=[False])
+    paused_by: str | None = Field(None, description="Who paused it.", examples=["alice"])
+    paused_since: Timestamp | None = Field(None, description="Since when.")
+    pause_file: str | None = Field(None, description="The file that pauses it while it is there.", examples=[None])
+    storm_halt: str | None = Field(None, description="Why nothing new starts after changes that did harm.", examples=[None])
+    windows: list[WindowOut] = Field([], description="Maintenance windows and change freezes.")
+    config: ConfigOut | None = Field(None, description="Where the settings come from.")
     plan: str = Field("", description="What the last planning came to.", examples=["No action: every goal is met."])
     symptoms: list[str] = Field([], description="What is off, in words.")
     awaiting_approval: list[str] = Field([], description="Ids of the actions that wait for a person.")
     frozen_levers: dict[str, str] = Field({}, description="Levers that may not be touched, each with the reason.")
     simulation_mode: bool = Field(False, description="Whether nothing is really set.", examples=[False])
     journal: JournalHeadOut | None = Field(None, description="Where the journal ends.")
+    identity: str = Field("", description="Tells the agent's data folder from every other.", examples=["9f86d081884c7d65"])
 
 
 class ResultOut(BaseModel):
@@ -228,10 +255,23 @@ class StateOut(BaseModel):
     actor: str = Field(description="Who asked.", examples=["alice"])
 
 
+class PausedOut(StateOut):
+    """The agent's state after it was paused."""
+
+    taken_back: list[ActionId] = Field([], description="What was under way and is undone, or waited and is withdrawn.")
+
+
+class ReloadOut(StateOut):
+    """What a reload came to. The agent goes on with the new settings within seconds, maybe on another port."""
+
+    changes: list[str] = Field(description="Which settings changed; where none did, nothing happens.", examples=[["goals"]])
+
+
 class AliveOut(BaseModel):
     """The process answers."""
 
     status: str = Field(examples=["alive"])
+    identity: str = Field("", description="Tells the agent's data folder from every other.", examples=["9f86d081884c7d65"])
 
 
 class ReadyOut(BaseModel):

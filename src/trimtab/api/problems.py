@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from trimtab.domain.errors import Conflict, NotFound, StoreError, TrimtabError
+from trimtab.domain.errors import ConfigError, Conflict, NotFound, StoreError, TrimtabError
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:trimtab:problem:"
@@ -36,6 +36,8 @@ KINDS: Mapping[int, tuple[str, str]] = {  # status → last part of `type`, and 
     503: ("not-ready", "Not now"),
 }
 _STATUS_OF: Sequence[tuple[type[TrimtabError], int]] = ((NotFound, 404), (Conflict, 409), (StoreError, 503))
+
+_OF_CONFIGURATION: Mapping[str, Any] = {"type": TYPE_PREFIX + "configuration", "title": "The configuration cannot be used"}
 
 
 class Refused(FastAPIHTTPException):
@@ -90,6 +92,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 async def _trimtab_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, TrimtabError)
+    if isinstance(error, ConfigError):
+        return _bad_configuration(error, request.scope)
     status = next((status for kind, status in _STATUS_OF if isinstance(error, kind)), 500)
     if status == 500:
         raise error  # not foreseen here: the gate logs it and tells nothing
@@ -97,6 +101,17 @@ async def _trimtab_error(request: Request, error: Exception) -> Response:
         detail = "The agent's store cannot be used right now. See the agent's log; ask again once /readyz says ready"
         return problem(503, detail, request.scope, headers={"Retry-After": "5"})
     return problem(status, str(error), request.scope)
+
+
+def _bad_configuration(error: ConfigError, scope: Scope) -> Response:
+    """Every mistake by its place in the file, as a request's mistakes are listed by their field."""
+    errors = []
+    for line in error.problems:
+        where, _, message = line.partition(": ")
+        errors.append({"where": _encodable(where), "message": _encodable(message or line)})
+    said = error.message if error.problems else str(error).rstrip(".")
+    detail = f"{said}. The settings that were in use stay in use"
+    return problem(422, detail, scope, **_OF_CONFIGURATION, errors=errors[:200])
 
 
 def _instance(scope: Scope) -> str:

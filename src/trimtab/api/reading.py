@@ -12,7 +12,7 @@ from fastapi.responses import PlainTextResponse
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trimtab.api import exposition, views
+from trimtab.api import views
 from trimtab.api.facade import AgentFacade
 from trimtab.api.models import ActionDetailOut, ActionOut, AliveOut, GoalOut, PlanOut, ReadyOut, SeriesOut, StatusOut
 from trimtab.api.problems import problem
@@ -76,11 +76,13 @@ class Reading:
 
     async def get_metrics(self) -> Response:
         """The agent in the Prometheus text format."""
+        from trimtab.api import exposition  # 4 MB with the library that it needs, which who is never scraped can do without
+
         return Response(exposition.expose(self._agent, self._version), headers={"Content-Type": exposition.CONTENT_TYPE})
 
     async def get_health(self) -> AliveOut:
         """Whether the process answers. Needs no token."""
-        return AliveOut(status="alive")
+        return AliveOut(status="alive", identity=self._agent.identity)
 
     async def get_readiness(self, request: Request) -> Response | ReadyOut:
         """Whether the loop turns on usable data and stores. Needs no token."""

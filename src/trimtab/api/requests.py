@@ -47,6 +47,13 @@ class RollbackIn(_Strict):
     action_id: _Id
 
 
+class PauseIn(_Strict):
+    """Start nothing new."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{}, {"undo": True}]})
+    undo: bool = Field(False, description="true also takes back, at once, everything that is under way.")
+
+
 class EmptyIn(_Strict):
     """Nothing: `{}`."""
 

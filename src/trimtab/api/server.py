@@ -16,6 +16,7 @@ from trimtab.api.facade import AgentFacade
 from trimtab.domain.errors import ConfigError, TrimtabError
 from trimtab.domain.ports import TokenChecker
 
+_TICK = 1.0  # seconds between two looks of uvicorn at itself; its own ten a second cost more than the rest of an idle agent
 _PATIENCE = 0.5  # seconds for answers under way; with the cut that follows, `stop` ends within 1 s
 
 
@@ -80,7 +81,7 @@ class Server:
         task, server, self._task = self._task, self._uvicorn, None
         if task is None or server is None:
             return
-        server.should_exit = True
+        server.leave()
         done, _ = await asyncio.wait({task}, timeout=_PATIENCE)
         if not done:
             server.cut()
@@ -96,7 +97,7 @@ class _Embedded(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self.answering = asyncio.Event()
+        self.answering, self._leaving = asyncio.Event(), asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -105,6 +106,17 @@ class _Embedded(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         self.answering.set()
+
+    async def main_loop(self) -> None:
+        """Keep the Date header up to date until `leave`."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._leaving.wait(), _TICK)
+
+    def leave(self) -> None:
+        """Go at once, not at the next tick."""
+        self.should_exit = True
+        self._leaving.set()
 
     def cut(self) -> None:
         self.force_exit = True
@@ -144,6 +156,14 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
 def is_wildcard(host: str) -> bool:
     """Whether `host` stands for every address of the machine."""
     return host in ("", "0.0.0.0", "::", "[::]")  # noqa: S104 - compared with, not bound to
@@ -152,9 +172,15 @@ def is_wildcard(host: str) -> bool:
 async def _bind(host: str, port: int) -> socket.socket:
     loop = asyncio.get_running_loop()
     try:
-        found = await loop.getaddrinfo(host.strip("[]") or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        where = host.strip("[]") or None, port
+        if _is_address(host):  # nothing to wait for, so no thread for it
+            found = socket.getaddrinfo(*where, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_NUMERICHOST)
+        else:
+            found = await loop.getaddrinfo(*where, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, _, _, _, address = found[0]
-        return socket.create_server(address[:2], family=family, backlog=128)
+        listener = socket.create_server(address[:2], family=family, backlog=128)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited; or each answer waits 40 ms for an ACK
+        return listener
     except OSError as error:
         raise TrimtabError(f"Cannot listen on {host}:{port}: {error.strerror or error}", remedy=_remedy(error)) from error
 

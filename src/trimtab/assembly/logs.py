@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import logging
-import logging.handlers
 import sys
 from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
+from trimtab.assembly.log_file import ErrorStream, LogFile
 from trimtab.config import Settings
 from trimtab.domain.errors import ConfigError
-
-MAX_BYTES, BACKUPS = 5_000_000, 1  # together with the one in use at most 10 MB: requirement A12
+from trimtab.storage.folder import DataFolder
 
 
 def configure_logging(settings: Settings) -> None:
-    """Send the log to standard error, and to `log.file` where one is named. Raises `ConfigError` where that cannot be written."""
+    """Send the log to standard error and, unless it is switched off, to a file.
+
+    Raises `ConfigError` where that cannot be written, `StoreError` where the data folder, its usual place, cannot be used.
+    """
 
     def blot_out(logger: Any, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         return {key: settings.redact(value) if isinstance(value, str) else value for key, value in event.items()}
@@ -43,7 +45,9 @@ def configure_logging(settings: Settings) -> None:
     root = logging.getLogger("trimtab")
     root.setLevel(settings.log.level.upper())
     root.propagate = False
-    root.handlers = [logging.StreamHandler(sys.stderr), *_file(settings)]
+    before, root.handlers = root.handlers, [ErrorStream(sys.stderr), *_file(settings)]
+    for handler in before:
+        handler.close()  # a reload configures anew
 
 
 def silence() -> None:
@@ -55,14 +59,16 @@ def silence() -> None:
 
 
 def _file(settings: Settings) -> list[logging.Handler]:
-    if settings.log.file is None:
+    path = settings.log_file
+    if path is None:
         return []
     try:
-        settings.log.file.parent.mkdir(parents=True, exist_ok=True)
-        return [
-            logging.handlers.RotatingFileHandler(settings.log.file, maxBytes=MAX_BYTES, backupCount=BACKUPS, encoding="utf-8")
-        ]
+        if settings.log.file is None:
+            DataFolder(settings.storage.path)  # made for its owner only, as the agent would a moment later
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return [LogFile(path)]
     except OSError as error:
         raise ConfigError(
-            f"log.file {settings.log.file} cannot be written: {error.strerror}", remedy="choose another place"
+            f"log.file {path} cannot be written: {error.strerror}", remedy="choose another place, or log.file: off for none"
         ) from error

@@ -1,12 +1,12 @@
-"""One agent in one process: settings from a file and the environment, the log, the signals."""
+"""Which configuration this process goes by, read with every installed system; one agent for a program that wants just that."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from trimtab.domain.errors import ConfigError
 
 if TYPE_CHECKING:
     from trimtab.agent import AutonomousAgent
@@ -31,6 +31,22 @@ def load_settings(path: str | Path | None = None) -> Settings:
                 jobs=types.job_options)  # fmt: skip
 
 
+def load_to_reach(path: str | Path | None = None) -> Settings:
+    """The settings by which a running agent is reached, even while the rest of the file has mistakes.
+
+    Raises `ConfigError`, with every mistake in the file, where these have some, too.
+    """
+    from trimtab.config import load_part
+
+    try:
+        return load_settings(path)
+    except ConfigError as error:
+        try:
+            return load_part(config_path(path), environ=os.environ, keys=("version", "storage", "api"))
+        except ConfigError:
+            raise error from None
+
+
 def get_autonomous_agent() -> AutonomousAgent:
     """The agent of this process, made at the first call from the default configuration. Raises `ConfigError`, `StoreError`."""
     global _the_agent
@@ -39,17 +55,3 @@ def get_autonomous_agent() -> AutonomousAgent:
 
         _the_agent = assemble(load_settings())
     return _the_agent
-
-
-async def run_until_stopped(agent: AutonomousAgent) -> None:
-    """Run the agent until it is stopped, by itself or by SIGINT or SIGTERM; a second signal ends the process at once."""
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        agent.stop()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(name)
-
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stop)
-    await agent.run()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -14,25 +16,31 @@ from trimtab.analyze import Analyzer
 from trimtab.config import Settings, locks_of
 from trimtab.domain.goals import Guard
 from trimtab.domain.ports import Journal, Lever, MetricStore, Optimizer, Plant, Sensor
+from trimtab.domain.windows import Calendar
 from trimtab.execute.book import Book
 from trimtab.execute.executor import Executor
 from trimtab.execute.levers import LeverBook
 from trimtab.execute.trial import TrialRules
 from trimtab.loop.clocks import VirtualClock, WallClock
 from trimtab.loop.evidence import LastAnalysis
+from trimtab.loop.pace import Pace
 from trimtab.loop.parts import Parts
 from trimtab.loop.schedule import Stage
-from trimtab.loop.selfwatch import SelfSensor
+from trimtab.loop.selfwatch import SelfGoals, SelfSensor
 from trimtab.monitor import Monitor
 from trimtab.notify import LogNotifier
 from trimtab.plan import LeverSearch, PlanSettings
+from trimtab.plan.settings import StormRules
 from trimtab.storage.folder import DataFolder
 from trimtab.storage.journal import SqliteJournal
+from trimtab.storage.mending import MendingMetricStore
 from trimtab.storage.metrics import SqliteMetricStore
 from trimtab.storage.tokens import TokenStore
 from trimtab.systems.net import Net
 from trimtab.systems.registry import Registry, registry
 from trimtab.systems.simulated import SimulatedLever
+
+COOLDOWNS_OF_A_STORM = 12  # an hour at the default; see decision 11
 
 
 @dataclass(slots=True)
@@ -43,6 +51,8 @@ class Stores:
     metrics: MetricStore
     lock: Callable[[], AbstractContextManager[None]] = nullcontext
     tokens: TokenStore | None = None
+    identity: Callable[[], str] = str  # of the data folder; see `DataFolder.identity`
+    pause_file: Path | None = None  # see `DataFolder.pause_path`
 
 
 def assemble(
@@ -72,7 +82,7 @@ def assemble(
         window_seconds=60.0 * settings.analysis_window_minutes,
     )
     evidence = LastAnalysis(monitor)
-    book = Book(stores.journal, LogNotifier())
+    book = Book(selfwatch.timed(stores.journal), LogNotifier())
     executor = Executor(book, LeverBook(levers), evidence, clock, _trial_rules(settings), at_once=settings.max_concurrent_actions)
     return AutonomousAgent(
         Parts(
@@ -87,14 +97,19 @@ def assemble(
             periods=_periods(settings),
             sensors=sensors,
             selfwatch=selfwatch,
+            own_goals=SelfGoals(_overhead(settings) if watches_itself else {}),
+            pace=Pace(settings.overhead.cpu_percent) if watches_itself else None,
             settle_by_element=_settle_by_element(levers),
             window_seconds=60.0 * settings.analysis_window_minutes,
             approval_seconds=settings.decision.approval_expiry_seconds,
             retention_seconds=86_400.0 * settings.retention_days,
+            journal_retention_seconds=86_400.0 * settings.storage.journal_retention_days,
             simulated=settings.safety.simulation_mode,
             hold=stores.lock,
             serve=_server(settings, stores) if serve and settings.api.enabled else None,
             release=net.close,
+            identity=stores.identity,
+            pause_file=stores.pause_file,
         )
     )
 
@@ -110,9 +125,16 @@ def _say_what_is_left_out(settings: Settings, types: Registry) -> None:
 def on_disk(settings: Settings) -> Stores:
     """The stores of the data folder. Raises `StoreError`."""
     folder = DataFolder(settings.storage.path)
-    key = settings.storage.journal_key
-    journal = SqliteJournal(folder.journal_path, key=key.get_secret_value().encode() if key else None)
-    return Stores(journal, SqliteMetricStore(folder.metrics_path), folder.lock, TokenStore(folder.access_path))
+    journal = SqliteJournal(folder.journal_path, key=settings.storage.hmac_key)
+    journal.examine()  # nothing is carried out on a journal that does not hold
+    metrics = MendingMetricStore(folder.metrics_path, SqliteMetricStore, _say_damaged)
+    tokens = TokenStore(folder.access_path)
+    identity = partial(folder.identity, create=True)
+    return Stores(journal, metrics, folder.lock, tokens, identity, folder.pause_path)
+
+
+def _say_damaged(sentence: str) -> None:
+    structlog.get_logger("trimtab").error("Metric store damaged", reason=sentence)
 
 
 def _sensors(settings: Settings, types: Registry, net: Net) -> list[Sensor]:
@@ -162,7 +184,18 @@ def _plan_settings(settings: Settings) -> PlanSettings:
         enable_automatic_actions=settings.safety.enable_automatic_actions,
         require_approval_for_critical=settings.safety.require_approval_for_critical,
         risk_model=settings.decision.risk_model,
+        storm=_storm_rules(settings),
+        calendar=Calendar(
+            tuple(window.window(settings.timezone) for window in settings.maintenance_windows),
+            tuple(freeze.window(settings.timezone) for freeze in settings.change_freezes),
+        ),
     )
+
+
+def _storm_rules(settings: Settings) -> StormRules:
+    given, cooldown = settings.safety.storm_halt, settings.corrective_action_cooldown_seconds
+    within = given.window_seconds if given.window_seconds is not None else COOLDOWNS_OF_A_STORM * cooldown
+    return StormRules(given.harmful_actions, within, settings.timezone)
 
 
 def _periods(settings: Settings) -> dict[Stage, float]:
@@ -183,16 +216,28 @@ def _settle_by_element(levers: Sequence[Lever]) -> dict[str, float]:
     return longest
 
 
-def _server(settings: Settings, stores: Stores) -> Callable[[AutonomousAgent], AbstractAsyncContextManager[None]]:
+def _overhead(settings: Settings) -> Mapping[str, float]:
+    """The agent's own goals: series name → the most that it should be."""
+    most = settings.overhead
+    return {
+        "trimtab_cpu_usage_percent": most.cpu_percent,
+        "trimtab_memory_bytes": 1e6 * most.memory_megabytes,
+        "trimtab_loop_lag_seconds": most.loop_lag_seconds,
+        "trimtab_store_write_seconds": most.store_write_seconds,
+        "trimtab_journal_write_seconds": most.store_write_seconds,
+    }
+
+
+def _server(settings: Settings, stores: Stores) -> Callable[[AutonomousAgent], AbstractAsyncContextManager[str]]:
     @asynccontextmanager
-    async def serving(agent: AutonomousAgent) -> AsyncIterator[None]:
-        from trimtab.api.server import Server
+    async def serving(agent: AutonomousAgent) -> AsyncIterator[str]:
+        from trimtab.api import Server
 
         server = Server(agent, tokens=stores.tokens, host=settings.api.host, port=settings.api.port,
                         allowed_hosts=settings.api.allowed_hosts, version=trimtab.__version__)  # fmt: skip
         await server.start()
         try:
-            yield
+            yield server.url
         finally:
             await server.stop()
 

@@ -20,7 +20,24 @@ Config = Annotated[
     Path | None, typer.Option("--config", "-c", help="Configuration file. Default: $TRIMTAB_CONFIG or trimtab.yaml")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-ActionId = Annotated[str, typer.Argument(help="Id of the action, e.g. workers_increase_1763632800")]
+
+
+def _actions(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    from trimtab.cli import completion
+
+    return completion.actions(ctx.info_name or "", ctx.params.get("config"), incomplete)
+
+
+def _tokens(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    from trimtab.cli import completion
+
+    return completion.tokens(ctx.params.get("config"), incomplete)
+
+
+ActionId = Annotated[
+    str,
+    typer.Argument(help="Id of the action, e.g. workers_increase_1763632800, or its beginning.", autocompletion=_actions),
+]
 PlanHash = Annotated[str | None, typer.Option("--plan-hash", help="Only if the plan still has this hash.")]
 
 app = typer.Typer(
@@ -45,6 +62,8 @@ def run() -> None:
         cast("Any", error).show()
         sys.exit(USAGE)
     except (typer.Abort, KeyboardInterrupt):
+        if sys.stderr.isatty():
+            print(file=sys.stderr)  # noqa: T201 - what the terminal shows of Ctrl-C stands on a line of its own
         sys.exit(130)
     except TrimtabError as error:
         print(f"trimtab: {error}", file=sys.stderr)  # noqa: T201
@@ -70,11 +89,42 @@ def _options(
 
 
 @app.command()
-def demo(json: Json = False) -> int:
-    """See the loop close once, on a real service under real load on this machine."""
-    from trimtab.demo.story import main
+def demo(
+    seed: Annotated[int | None, typer.Option("--seed", help="Draws the faults: one seed, one draw. Default: any.")] = None,
+    faults: Annotated[
+        str, typer.Option("--faults", help="drawn, all, none, or names with commas: index, cache, batch, workers.")
+    ] = "drawn",
+    duration_limit: Annotated[float, typer.Option("--duration-limit", min=10.0, help="Give up after so many seconds.")] = 350.0,
+    json: Json = False,
+) -> int:
+    """See the loop find and cure real faults, and undo harm, on a real service on this machine: two to six minutes."""
+    from trimtab.demo.run import main
 
-    return main(json=json)
+    return main(json=json, seed=seed, faults=faults, duration_limit=duration_limit)
+
+
+@app.command()
+def init(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write it.")] = Path("trimtab.yaml"),
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there; it is kept as .bak.")] = False,
+    probe: Annotated[
+        bool | None,
+        typer.Option("--yes/--no-probe", help="Ask local ports for GET /metrics unquestioned, or ask none.", show_default=False),
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Write a first configuration for this machine. Looks at what runs here; every lever in it asks."""
+    from trimtab.cli.init import init as write
+
+    return write(output, force, probe, json)
+
+
+@app.command()
+def doctor(config: Config = None, json: Json = False) -> int:
+    """Find what is wrong, and say how to mend it. Changes nothing; exits with 1 where something does not work."""
+    from trimtab.cli.doctor import doctor as examine
+
+    return examine(config, json)
 
 
 @app.command("run")
@@ -121,7 +171,7 @@ def history(
 
 @app.command()
 def explain(action_id: ActionId, config: Config = None, json: Json = False) -> int:
-    """Show why an action was decided, every step of its life, its verdict, and what was learned."""
+    """Tell the whole life of an action. Why it was decided, every step, its verdict, and what was learned."""
     from trimtab.cli import reading
 
     return reading.explain(config, action_id, json)
@@ -168,21 +218,61 @@ def rollback(action_id: ActionId, config: Config = None, json: Json = False) -> 
 
 
 @app.command()
-def pause(config: Config = None, json: Json = False) -> int:
-    """Start nothing new; what is under way is finished or undone."""
-    return _ask(config, "/agent/pause", {}, json)
+def pause(
+    undo: Annotated[bool, typer.Option("--undo", help="Also take back, at once, everything that is under way.")] = False,
+    config: Config = None,
+    json: Json = False,
+) -> int:
+    """Start nothing new; what is under way is finished or undone. If it hangs: by a file in its data folder."""
+    from trimtab.cli import switching
+
+    return switching.pause(config, undo, json)
 
 
 @app.command()
 def resume(config: Config = None, json: Json = False) -> int:
-    """Start again after a pause."""
-    return _ask(config, "/agent/resume", {}, json)
+    """Start again after a pause or a storm halt."""
+    from trimtab.cli import switching
+
+    return switching.resume(config, json)
+
+
+@app.command()
+def reload(config: Config = None, json: Json = False) -> int:
+    """Have the running agent go on with the configuration as it is now; with mistakes in it, it keeps the old one."""
+    from trimtab.cli import switching
+
+    return switching.reload(config, json)
 
 
 def _ask(config: Path | None, path: str, body: dict[str, Any], json: bool) -> int:
     from trimtab.cli import asking
 
     return asking.ask(config, path, body, json)
+
+
+@app.command()
+def backup(
+    target: Annotated[Path, typer.Argument(metavar="FILE.tar.gz|FOLDER", help="Where to; in a folder the name tells the time.")],
+    config: Config = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file of that name.")] = False,
+) -> int:
+    """Copy all that the agent keeps into one file, while it runs or not, and prove that it can be read."""
+    from trimtab.cli import backup as backing
+
+    return backing.backup(config, target, force)
+
+
+@app.command()
+def restore(
+    archive: Annotated[Path, typer.Argument(metavar="FILE.tar.gz", help="What `trimtab backup` made.")],
+    config: Config = None,
+    force: Annotated[bool, typer.Option("--force", help="Also where there are data; they are moved aside, not deleted.")] = False,
+) -> int:
+    """Put a backup in the place of the data folder. The agent has to be stopped."""
+    from trimtab.cli import backup as backing
+
+    return backing.restore(config, archive, force)
 
 
 @config_app.command("validate")
@@ -224,7 +314,7 @@ def token_list(config: Config = None, json: Json = False) -> int:
 
 
 @token_app.command("revoke")
-def token_revoke(name: Annotated[str, typer.Argument(help="Whose token.")], config: Config = None) -> int:
+def token_revoke(name: Annotated[str, typer.Argument(help="Whose token.", autocompletion=_tokens)], config: Config = None) -> int:
     """Revoke a token, at once."""
     from trimtab.cli import tokens
 

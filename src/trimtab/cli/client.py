@@ -1,63 +1,158 @@
-"""Talk to the running agent over its REST interface, as the user who calls."""
+"""Talk to the running agent over its REST interface, as the user who calls.
+
+Whoever listens on `api.port` is asked first which data folder it works on, and hears nothing more, no token above all, unless
+that is this configuration's own: a port says little about who answers on it.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from trimtab.config import Settings
-from trimtab.domain.errors import TrimtabError
+from trimtab.domain.errors import ConfigError, StoreError, TrimtabError
+
+if TYPE_CHECKING:
+    import httpx
 
 TIMEOUT = 10.0  # seconds
-UNAUTHORIZED = 401
+UNAUTHORIZED, FORBIDDEN = 401, 403
 
 
 class NotRunning(TrimtabError):
     """No agent answers at the configured address."""
 
 
+class Stranger(NotRunning):
+    """Somebody answers there, but not the agent of this configuration's data folder."""
+
+
 class Refused(TrimtabError):
     """The agent answered, and declined."""
 
 
+class Silent(Refused):
+    """Somebody listens there who does not answer: an agent that hangs, or another program."""
+
+
 def url_of(settings: Settings) -> str:
-    """Where the agent of this configuration listens."""
+    """Where the agent of this configuration listens: where the running one says, for the file may be newer than it."""
+    from trimtab.storage.folder import DataFolder
+
+    with suppress(StoreError):
+        if (url := DataFolder(settings.storage.path, create=False).announced()) is not None:
+            return url
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.api.host, settings.api.host)  # noqa: S104
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.api.port}"
 
 
-def call(settings: Settings, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """The agent's answer as plain data. Raises `NotRunning` where nobody listens, `Refused` where the answer is a problem."""
+def identity_at(url: str) -> str:
+    """Which data folder the agent at `url` works on; "" where no agent answers."""
+    import httpx
+
+    try:
+        with httpx.Client(timeout=1.0, trust_env=False) as client:
+            said = client.get(f"{url}/healthz").json()
+    except (httpx.HTTPError, ValueError):
+        return ""
+    return str(said.get("identity") or "") if isinstance(said, dict) else ""
+
+
+def call(settings: Settings, method: str, path: str, body: dict[str, Any] | None = None, *, patience: float = TIMEOUT) -> Any:
+    """The agent's answer as plain data.
+
+    Raises `NotRunning` where nobody listens, `Stranger` where it is another agent or program, `ConfigError` where the answer is
+    that its configuration cannot be used, `Refused` where it is any other problem. `patience`: seconds for each step.
+    """
     import httpx
 
     token = os.environ.get("TRIMTAB_TOKEN")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        with httpx.Client(base_url=url_of(settings), timeout=TIMEOUT, trust_env=False, headers=headers) as client:
-            answer = client.request(method, path, json=body)
+        with httpx.Client(base_url=url_of(settings), timeout=patience, trust_env=False) as client:
+            _recognise(client, settings)
+            answer = client.request(method, path, json=body, headers=headers)
     except httpx.ConnectError:
-        remedy = "Start it with `trimtab run`" if settings.api.enabled else "api.enabled is false in the configuration"
-        raise NotRunning(f"no agent answers at {url_of(settings)}", remedy=remedy) from None
-    except httpx.HTTPError as error:
-        raise Refused(f"the agent at {url_of(settings)} did not answer: {error}", remedy="look at its log") from None
+        raise _not_running(settings) from None
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        said = str(error).rstrip(". ") or type(error).__name__
+        raise Silent(f"what listens at {url_of(settings)} did not answer: {said}", remedy="Look at the agent's log") from None
     if answer.is_success:
-        return answer.json()
+        return _json(answer, settings)
+    raise _refusal(answer, settings, token)
+
+
+def _not_running(settings: Settings) -> NotRunning:
+    remedy = "Start it with `trimtab run`" if settings.api.enabled else "api.enabled is false in the configuration"
+    return NotRunning(f"no agent answers at {url_of(settings)}", remedy=remedy)
+
+
+def _recognise(client: httpx.Client, settings: Settings) -> None:
+    """Raises `Stranger` unless what answers says that it works on the data folder of this configuration."""
+    answer = client.get("/healthz")
+    said = _json(answer, settings) if answer.is_success else None
+    theirs = said.get("identity") if isinstance(said, dict) and said.get("status") == "alive" else None
+    if not isinstance(theirs, str):
+        raise _stranger(settings)
+    if theirs != _ours(settings):
+        raise Stranger(
+            f"the agent at {url_of(settings)} works on another data folder than {settings.storage.path}",
+            remedy="Name its configuration with --config, or give this one a port of its own (api.port) and start it",
+        )
+
+
+def _ours(settings: Settings) -> str:
+    """The identity of the data folder, which is made with the first agent that runs on it; never empty."""
+    from trimtab.storage.folder import DataFolder
+
+    try:
+        return DataFolder(settings.storage.path, create=False).identity() or "no agent has run here"
+    except StoreError as error:
+        if not settings.storage.path.is_dir():
+            return "no agent has run here"
+        raise Refused(
+            f"whether the agent at {url_of(settings)} is the one of {settings.storage.path} cannot be told: {error.message}",
+            remedy="Run this command as the user that the agent runs as",
+        ) from None
+
+
+def _stranger(settings: Settings) -> Stranger:
+    return Stranger(
+        f"what answers at {url_of(settings)} is no agent of this version of trimtab",
+        remedy="Stop that program, restart an older agent, or set api.port to a free port",
+    )
+
+
+def _refusal(answer: httpx.Response, settings: Settings, token: str | None) -> TrimtabError:
     if answer.status_code == UNAUTHORIZED:
-        said = "does not know the token in TRIMTAB_TOKEN" if token else "asks for a token"
-        remedy = "`trimtab token create` makes one; put it into TRIMTAB_TOKEN"
-        raise Refused(f"the agent at {url_of(settings)} {said}", remedy=remedy)
-    raise Refused(_problem(answer).rstrip("."))
+        said = "does not know the token in TRIMTAB_TOKEN, or it has expired" if token else "asks for a token"
+        return Refused(
+            f"the agent at {url_of(settings)} {said}", remedy="`trimtab token create` makes one; put it into TRIMTAB_TOKEN"
+        )
+    said = _problem(answer)
+    if not said:
+        return _stranger(settings)
+    if answer.json().get("type", "").endswith(":configuration"):
+        mistakes = tuple(f"{each['where']}: {each['message']}" for each in answer.json().get("errors", ()))
+        return ConfigError(said.rstrip("."), problems=mistakes)
+    if answer.status_code == FORBIDDEN:
+        remedy = "`trimtab token create NAME --role operator` makes one that may; put it into TRIMTAB_TOKEN"
+        return Refused(said.rstrip("."), remedy=remedy)
+    return Refused(said.rstrip("."))
 
 
-def _problem(answer: Any) -> str:
-    """What the agent says is wrong; anything but a problem document comes from somebody else."""
+def _problem(answer: httpx.Response) -> str:
+    """What the agent says is wrong; nothing where that is no problem document."""
     try:
         problem = answer.json()
-        said = (problem.get("detail") or problem.get("title")) if isinstance(problem, dict) else None
     except ValueError:
-        said = None
-    return (
-        str(said)
-        if said
-        else f"HTTP {answer.status_code}: what answers at {answer.request.url.host}:{answer.request.url.port} is not trimtab"
-    )
+        return ""
+    return str(problem.get("detail") or problem.get("title") or "") if isinstance(problem, dict) else ""
+
+
+def _json(answer: httpx.Response, settings: Settings) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        raise _stranger(settings) from None

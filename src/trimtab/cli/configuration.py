@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trimtab.cli import show
 from trimtab.domain.errors import ConfigError
+
+if TYPE_CHECKING:
+    from trimtab.config import Settings
 
 
 def validate(config: Path | None, json: bool) -> int:
@@ -18,10 +22,11 @@ def validate(config: Path | None, json: bool) -> int:
     except ConfigError as error:
         if not json:
             raise
-        show.as_json({"valid": False, "problems": list(error.problems) or [str(error)]})
+        show.as_json({"valid": False, "problems": list(error.problems) or [str(error)], "warnings": []})
         return 1
+    warnings = _warnings(settings, config_path(config))
     if json:
-        show.as_json({"valid": True, "problems": []})
+        show.as_json({"valid": True, "problems": [], "warnings": warnings})
         return 0
     counts = {
         "element": len(settings.elements),
@@ -31,7 +36,25 @@ def validate(config: Path | None, json: bool) -> int:
     }
     parts = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts.items())
     show.line(f"{config_path(config)} is valid: {parts}")
+    for warning in warnings:
+        show.line(f"warning: {warning}", "yellow")
     return 0
+
+
+def _warnings(settings: Settings, path: Path) -> list[str]:
+    """What can be used but is hardly meant, each with its line: goals and guards whose metric no sensor promises."""
+    from trimtab.config.yaml_source import read_yaml
+    from trimtab.doctor.promises import promised, unpromised
+    from trimtab.systems.registry import registry
+
+    found = unpromised(settings, promised(settings, registry()))
+    document = read_yaml(path) if found else None
+    warnings = []
+    for each in found:
+        place = document.place(each.path) if document is not None else None
+        where = f"{path}:{place.line}:{place.column}" if place is not None else str(path)
+        warnings.append(f"{where}: {each.what}; {each.remedy}")
+    return warnings
 
 
 def schema() -> int:

@@ -16,16 +16,17 @@ def plan(config: Path | None, json: bool) -> int:
     from trimtab.assembly import load_settings
 
     settings = load_settings(config)
-    agent = None
+    agent, alone = None, "No agent is running."
     try:
         agent, document = client.call(settings, "GET", "/agent/status"), client.call(settings, "GET", "/agent/plan")
-    except client.NotRunning:
+    except client.NotRunning as error:
+        alone = f"No agent of this configuration is running: {error}." if isinstance(error, client.Stranger) else alone
         document = asyncio.run(_fresh(settings))
     if json:
         show.as_json(document)
     else:
         if agent is None:
-            show.line("No agent is running. From a few fresh looks one would decide:")
+            show.line(f"{alone} From a few fresh looks one would decide:")
         _print_plan(document)
     waiting = [] if agent is None else agent["awaiting_approval"]
     if waiting and not json:

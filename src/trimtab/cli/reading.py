@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trimtab.cli import client, show
-from trimtab.cli.store import from_journal
+from trimtab.cli.gate_words import gate_facts, without_pauses
+from trimtab.cli.store import find_action, from_journal
+from trimtab.cli.words import causes, without_holds
 from trimtab.domain.actions import ActionRecord, ActionState, ActionStatus, JournalRow
 from trimtab.domain.errors import NotFound
+
+if TYPE_CHECKING:
+    from trimtab.storage.reader import JournalReader
 
 
 def status(config: Path | None, json: bool) -> int:
     """How the agent stands; with the agent stopped, what its store tells."""
-    from trimtab.assembly import load_settings
+    from trimtab.assembly.process import load_settings, load_to_reach
 
-    settings = load_settings(config)
+    settings = load_to_reach(config)
     try:
         document = client.call(settings, "GET", "/agent/status")
-    except client.NotRunning:
-        document = _stopped(from_journal(settings, lambda journal: journal.counts()))
+    except client.NotRunning as error:
+        settings = load_settings(config)  # with mistakes in the file there is nothing more to tell than these
+        document = _stopped(from_journal(settings, lambda journal: journal.counts()), error)
     if json:
         show.as_json(document)
         return 0
@@ -28,7 +34,7 @@ def status(config: Path | None, json: bool) -> int:
     return 0
 
 
-def _stopped(counts: Any) -> dict[str, Any]:
+def _stopped(counts: Any, error: client.NotRunning) -> dict[str, Any]:
     """The fields of a status that a store can tell."""
     by_status = {each: sum(n for state, n in counts.items() if state.status is each) for each in ActionStatus}
     ended = by_status[ActionStatus.COMPLETED] + by_status[ActionStatus.FAILED]
@@ -37,7 +43,8 @@ def _stopped(counts: Any) -> dict[str, Any]:
         "active_actions": by_status[ActionStatus.EXECUTING], "completed_actions": ended, "goals": [],
         "stats": {"total_actions": sum(counts.values()), "successful_actions": counts.get(ActionState.KEPT, 0),
                   "failed_actions": by_status[ActionStatus.FAILED], "total_improvement": None},
-        "plan": "No agent is running: start it with `trimtab run`.", "holds": [],
+        "plan": f"No agent of this configuration is running: {error}" if isinstance(error, client.Stranger)
+                else "No agent is running: start it with `trimtab run`.", "holds": [],
     }  # fmt: skip
 
 
@@ -50,19 +57,35 @@ def _print_status(document: dict[str, Any]) -> None:
     head.append(f"{document['completed_actions']} ended ({document['stats']['failed_actions']} failed or undone)")
     out = show.console()
     out.print(head)
-    out.print(Text(document["plan"]))
-    for hold in document["holds"]:
-        out.print(Text(hold, style="yellow"))
+    show.facts(_standing(document))
     if document["goals"]:
         show.table("Goals", ("metric", "element", "target", "current", ""), [_goal_row(goal) for goal in document["goals"]])
 
 
+def _standing(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The plan, then one line for each cause to hold, and for whatever waits for a person."""
+    holds = causes(without_pauses(document["holds"]))
+    yield "plan", (without_holds(document["plan"]) if holds else document["plan"]) or "No action"
+    for about, why in holds:
+        yield "hold", f"{about}: {why}" if why else about
+    if holds:
+        yield "", "Nothing is done that would rest on what is held."
+    yield from gate_facts(document)
+    for lever, why in dict(document.get("frozen_levers") or {}).items():
+        yield "frozen", f"{lever}: {why}"
+    if document.get("awaiting_approval"):
+        count = len(document["awaiting_approval"])
+        yield "waiting", f"{count} {'question' if count == 1 else 'questions'} to a person: `trimtab actions`"
+    if document.get("simulation_mode"):
+        yield "simulated", "nothing is really set"
+
+
 def _goal_row(goal: dict[str, Any]) -> tuple[Any, ...]:
     standing = "hold" if goal.get("hold") else "met" if goal["achieved"] else "missed"
-    metric = goal.get("metric") or goal.get("metric_name")
+    metric = str(goal.get("metric") or goal["metric_name"])
     target = goal["target"] if "target" in goal else goal["target_value"]
     current = goal["current"] if "current" in goal else goal["current_value"]
-    return metric, goal.get("element"), show.number(target), show.number(current), show.styled(standing)
+    return metric, goal.get("element"), show.quantity(metric, target), show.quantity(metric, current), show.styled(standing)
 
 
 def goals(config: Path | None, json: bool) -> int:
@@ -92,25 +115,21 @@ def _goal_of(goal: Any) -> dict[str, Any]:
 
 
 def actions(config: Path | None, json: bool) -> int:
-    """What is under way, on probation, or awaits an answer."""
-    return _list(config, json, "Under way", lambda record: not record.state.terminal or _on_probation(record), 1000)
-
-
-def _on_probation(record: ActionRecord) -> bool:
-    return record.state is ActionState.KEPT_ON_PROBATION
+    """What is under way, on probation, or awaits an answer, newest first."""
+    return _list(config, json, "Under way", lambda journal: journal.unfinished())
 
 
 def history(config: Path | None, count: int, json: bool) -> int:
-    """The latest actions, from the store."""
-    return _list(config, json, "History", lambda record: True, count)
+    """The latest actions, from the store, newest first."""
+    return _list(config, json, "History", lambda journal: journal.recent(count))
 
 
-def _list(config: Path | None, json: bool, title: str, wanted: Any, count: int) -> int:
+def _list(config: Path | None, json: bool, title: str, ask: Callable[[JournalReader], Awaitable[Sequence[ActionRecord]]]) -> int:
     from trimtab.api import views
     from trimtab.assembly import load_settings
 
-    recent = from_journal(load_settings(config), lambda journal: journal.recent(count))
-    records = [record for record in recent if wanted(record)]
+    found = from_journal(load_settings(config), ask)
+    records = sorted(found, key=lambda record: record.action.created_at, reverse=True)
     if json:
         show.as_json([views.action(record).model_dump(mode="json") for record in records])
         return 0
@@ -133,13 +152,16 @@ def explain(config: Path | None, action_id: str, json: bool) -> int:
     from trimtab.api import views
     from trimtab.assembly import load_settings
 
+    settings = load_settings(config)
+    action_id = find_action(settings, action_id)
+
     async def ask(journal: Any) -> tuple[ActionRecord, list[JournalRow]]:
         record = await journal.get(action_id)
         if record is None:
             raise NotFound(f"no action {action_id!r}", remedy="`trimtab history` lists the actions")
         return record, list(await journal.history(action_id))
 
-    record, rows = from_journal(load_settings(config), ask)
+    record, rows = from_journal(settings, ask)
     if json:
         show.as_json(views.action_detail(record, rows).model_dump(mode="json"))
     else:
@@ -152,8 +174,23 @@ def _print_explanation(record: ActionRecord, rows: list[JournalRow]) -> None:
     out.print(show.styled(record.state.value), end="")
     show.line(f"  {action.description}")
     show.facts(_facts(record))
-    life = [(_time(row.at), show.styled(row.to_state.value if row.to_state else row.kind), row.actor, row.reason) for row in rows]
+    life = [
+        (_time(row.at), show.styled(row.to_state.value if row.to_state else row.kind), row.actor, _said_once(row.reason, record))
+        for row in rows
+    ]
     show.table("Life", ("when", "entered", "by", "why"), life)
+
+
+def _said_once(reason: str, record: ActionRecord) -> str:
+    """A row's reason without the sentences that stand above the table already."""
+    above = {
+        record.action.description: "as above",
+        record.decision.reason if record.decision else "": "as decided",
+        record.verdict.reason if record.verdict else "": "as the verdict says",
+    }
+    for sentence, instead in above.items():
+        reason = reason.replace(sentence, instead) if sentence else reason
+    return reason
 
 
 def _facts(record: ActionRecord) -> Iterator[tuple[str, str]]:

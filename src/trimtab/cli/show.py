@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ _STYLES = {
     "missed": "red", "failed": "red", "rolled_back": "yellow", "rollback_failed": "bold red", "worse": "red",
     "hold": "yellow", "paused": "yellow", "awaiting_approval": "bold cyan", "yielded": "yellow", "kept_on_probation": "cyan",
 }  # fmt: skip
+_MARKS = {"ok": ("✓", "green"), "warning": ("!", "bold yellow"), "fails": ("✗", "bold red")}
 _PROSE = ("why", "change")  # columns that may be wrapped; what is copied from the others stays in one piece
 _PIPED_WIDTH = 10_000  # characters: nothing is wrapped where a program reads
 
@@ -78,11 +80,49 @@ def _print_trimmed(drawn: Any) -> None:
         sys.stdout.write(re.sub(r"(?: |\x1b\[[0-9;]*m)+$", lambda end: "\x1b[0m" if "\x1b" in end[0] else "", row) + "\n")
 
 
+def findings(rows: Sequence[tuple[str, str, str, str]]) -> None:
+    """Print (mark, check, what, remedy) rows, each remedy below what it mends; signs on a terminal, words elsewhere."""
+    from rich.table import Table
+    from rich.text import Text
+
+    out = console()
+    drawn = Table.grid(padding=(0, 2, 0, 0))
+    for wraps in (False, False, True):
+        drawn.add_column(no_wrap=not wraps, overflow="fold")
+    for mark, check, what, remedy in rows:
+        sign, style = _MARKS[mark]
+        drawn.add_row(Text(sign if out.is_terminal else mark, style=style), Text(check), Text(what))
+        if remedy and mark != "ok":
+            drawn.add_row("", "", Text(f"→ {remedy}", style="cyan"))
+    _print_trimmed(drawn)
+
+
+@contextmanager
+def busy(what: str, *, hidden: bool = False) -> Iterator[Callable[[str], None]]:
+    """Say on a terminal what is being waited for; yields a function that says something else. Nothing where a program reads."""
+    if hidden or not sys.stderr.isatty():
+        yield lambda words: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(what) as status:
+        yield status.update
+
+
 def line(text: str, style: str = "") -> None:
     """Print one sentence; markup in it is text."""
     from rich.text import Text
 
     console().print(Text(text, style=style))
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "goal"), counted(1200, "row")
+    ('1 goal', '1,200 rows')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def percent(value: float | None) -> str:
@@ -94,8 +134,12 @@ def percent(value: float | None) -> str:
     return "" if value is None else f"{100 * value:+.0f} %"
 
 
-def number(value: float | None) -> str:
-    """A measured value to three digits, or that there is none."""
-    from trimtab.domain.words import format_number
+def quantity(metric: str, value: float | None) -> str:
+    """A value of a metric to three digits, with the unit that the metric's name carries, or that there is none.
 
-    return "no value" if value is None else format_number(value)
+    >>> quantity("shop_p95_seconds", 0.1234), quantity("trimtab_memory_bytes", 86_593_536.0), quantity("shop_error_ratio", None)
+    ('0.123 s', '86.6 MB', 'no value')
+    """
+    from trimtab.domain.words import of_metric
+
+    return of_metric(metric, value)

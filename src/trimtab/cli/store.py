@@ -3,34 +3,59 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from trimtab.config import Settings
-from trimtab.domain.errors import StoreError
-from trimtab.domain.ports import Journal
+from trimtab.domain.actions import ActionState
+from trimtab.domain.errors import NotFound, StoreError
+
+if TYPE_CHECKING:
+    from trimtab.storage.reader import JournalReader
 
 T = TypeVar("T")
+LISTED = 10  # ids that a message names
 
 
-def from_journal(settings: Settings, ask: Callable[[Journal], Awaitable[T]]) -> T:
+def from_journal(settings: Settings, ask: Callable[[JournalReader], Awaitable[T]]) -> T:
     """The answer of `ask` to the journal of this configuration. Raises `StoreError` where no agent has ever run with it."""
-    from trimtab.storage.folder import DataFolder
-    from trimtab.storage.journal import SqliteJournal
+    from trimtab.storage.layout import JOURNAL
+    from trimtab.storage.reader import JournalReader
 
-    path = settings.storage.path
-    if not (path / "journal.db").exists():
+    path = settings.storage.path / JOURNAL
+    if not path.exists():
         raise StoreError(
-            f"there is no journal in {path}", remedy="No agent has run with this configuration yet; `trimtab run` starts one"
+            f"there is no journal in {path.parent}",
+            remedy="No agent has run with this configuration yet; `trimtab run` starts one",
         )
-    key = settings.storage.journal_key
-    folder = DataFolder(path, create=False)
 
     async def asked() -> T:
-        journal = SqliteJournal(folder.journal_path, key=key.get_secret_value().encode() if key else None)
+        journal = JournalReader(path, key=settings.storage.hmac_key)
         try:
             return await ask(journal)
         finally:
             await journal.close()
 
     return asyncio.run(asked())
+
+
+def find_action(settings: Settings, given: str, state: ActionState | None = None) -> str:
+    """The id of the one action that `given` is the beginning of; with `state`, those in it are looked among first.
+
+    What begins no id is returned as it is, for whoever knows more to judge. Raises `NotFound`, listing the ids, where it begins
+    several.
+    """
+
+    async def look(journal: JournalReader) -> Sequence[str]:
+        if await journal.get(given) is not None:
+            return [given]
+        return (state and journal.ids(given, state=state, limit=LISTED + 1)) or journal.ids(given, limit=LISTED + 1)
+
+    try:
+        found = from_journal(settings, look)
+    except StoreError:  # the agent may be able to say more
+        return given
+    if len(found) > 1:
+        listed = ", ".join(found[:LISTED]) + (", …" if len(found) > LISTED else "")
+        raise NotFound(f"the ids of several actions begin with {given!r}", remedy=f"Give more of one: {listed}")
+    return found[0] if found else given

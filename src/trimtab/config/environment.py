@@ -18,6 +18,7 @@ from trimtab.config.relations import TWINS, Path
 from trimtab.domain.metrics import MetricType
 
 PREFIX = "TRIMTAB_"
+_LISTS = frozenset({"elements", "goals", "notifications", "maintenance_windows", "change_freezes"})
 NOT_SETTINGS = frozenset({"TRIMTAB_TOKEN", "TRIMTAB_CONFIG", "TRIMTAB_REQUIRE_SERVICES"})  # read elsewhere
 
 
@@ -88,7 +89,7 @@ def _yield_twins(document: Document) -> None:
 
 
 def _remedy(name: str, known: Mapping[str, Path]) -> str:
-    if name.split("__")[0] in ("TRIMTAB_ELEMENTS", "TRIMTAB_GOALS", "TRIMTAB_NOTIFICATIONS"):
+    if name.split("__")[0].removeprefix(PREFIX).lower() in _LISTS:
         return "lists are set in the file only"
     close = difflib.get_close_matches(name.upper(), [*known, *NOT_SETTINGS], n=1, cutoff=0.6)
     return f"did you mean '{close[0]}'?" if close else "remove it, or see `trimtab config schema` for what there is"

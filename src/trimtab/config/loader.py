@@ -55,6 +55,25 @@ def load(
     return settings
 
 
+def load_part(path: str | PathLike[str], *, environ: Mapping[str, str], keys: Sequence[str]) -> Settings:
+    """Only these settings of the top level, the others at their defaults, whatever is wrong with them in the file.
+
+    For commands that have to reach the agent while somebody edits. Raises `ConfigError` where these themselves cannot be used.
+    """
+    document = read_yaml(FilePath(path))
+    context = Context(document.secrets, FilePath(path).absolute().parent, environ.get("HOME"))
+    document.problems.clear()
+    document.tree = {key: document.tree[key] for key in keys if key in document.tree}
+    fill_in(document, environ, context)
+    override(document, environ, Settings)
+    document.tree = {key: document.tree[key] for key in keys if key in document.tree}
+    document.problems.clear()  # of other parts
+    settings = _validate(document, context) if document.values else None
+    if settings is None:
+        raise _error(document)
+    return settings
+
+
 def _validate(document: Document, context: Context) -> Settings | None:
     """The models' view of the document. As strict as JSON: a quoted number is no number, `yes` is no boolean."""
     storage = document.tree.setdefault("storage", {})

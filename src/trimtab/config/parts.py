@@ -24,6 +24,7 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 NAME_FORM = r"^[A-Za-z0-9_.-]+$"
 METRIC_FORM = r"^[^\s{}\"']+$"
 URL_FORM = r"^[A-Za-z][A-Za-z0-9+.-]*://\S+$"
+TIME_FORM = r"^(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
 Name = Annotated[str, Field(pattern=NAME_FORM, max_length=200)]
 MetricName = Annotated[str, Field(pattern=METRIC_FORM, max_length=500)]
 
@@ -57,7 +58,7 @@ class Part(BaseModel):
     Attributes hold the real values; `repr` and `model_dump` show secrets as `***`, so build nothing from a dump.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
     _secrets: Secrets = PrivateAttr(default_factory=Secrets)
 
     def model_post_init(self, context: Any, /) -> None:

@@ -43,6 +43,7 @@ def mistakes(tree: Mapping[str, Any]) -> list[Mistake]:
         *_parts_of(elements),
         *_dependencies(elements),
         *_goals(tree, elements),
+        *_windows(tree, elements),
     ]
 
 
@@ -170,6 +171,16 @@ def _goals(tree: Mapping[str, Any], elements: Sequence[tuple[int, Mapping[str, A
             yield Mistake((*path, "metric_name"), what, "keep one, or tell them apart by element or where", see=first[key])
         else:
             first[key] = (*path, "metric_name")
+
+
+def _windows(tree: Mapping[str, Any], elements: Sequence[tuple[int, Mapping[str, Any]]]) -> Iterator[Mistake]:
+    names = _names(elements)
+    for noun in ("maintenance_windows", "change_freezes"):
+        yield from _doubles(noun, tree.get(noun), ())
+        for index, window in enumerate(_items(tree.get(noun))):
+            for number, name in enumerate(_items(window.get("elements") if isinstance(window, Mapping) else None)):
+                if isinstance(name, str) and name not in names:
+                    yield Mistake((noun, index, "elements", number), f"there is no element '{name}'", suggest(name, names))
 
 
 def _named(item: Any, names: Sequence[str], path: Path) -> Iterator[Mistake]:

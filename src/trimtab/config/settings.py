@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from trimtab.config.elements import ElementSettings as ElementSettings
 from trimtab.config.elements import GoalSettings as GoalSettings
@@ -24,12 +22,16 @@ from trimtab.config.parts import URL_FORM, Context, Duration, Fraction, Part, Pe
 from trimtab.config.relations import mistakes
 from trimtab.config.thresholds import MetricThreshold as MetricThreshold
 from trimtab.config.thresholds import merge_defaults
+from trimtab.config.windows import FreezeSettings as FreezeSettings
+from trimtab.config.windows import WindowSettings as WindowSettings
+from trimtab.config.windows import Zone
 from trimtab.domain.metrics import MetricType, Threshold
 
 DATA_FOLDER = "./trimtab-data"
+NO_FILE = Path("off")  # of log.file
 
 Concurrent = Annotated[int, Field(ge=1, le=100)]
-NotificationEvent = Literal["approval", "rollback", "failed", "foreign_write"]  # what `execute` tells people of
+NotificationEvent = Literal["approval", "rollback", "failed", "foreign_write", "storm"]  # what people are told of
 
 
 class MonitoringSettings(Part):
@@ -60,6 +62,13 @@ class ThresholdSettings(Part):
         return {kind: limits.threshold(kind) for kind, limits in self.metrics.items()}
 
 
+class StormSettings(Part):
+    """How many of the agent's own changes may do harm, within how long, before nothing new starts."""
+
+    harmful_actions: Annotated[int, Field(ge=1, le=1000)] = 5
+    window_seconds: Period | None = None  # None: twelve cool-downs
+
+
 class SafetySettings(Part):
     """Ceilings over everything that levers allow."""
 
@@ -67,6 +76,7 @@ class SafetySettings(Part):
     require_approval_for_critical: bool = True
     rollback_on_failure: bool = True
     simulation_mode: bool = False
+    storm_halt: StormSettings = Field(default_factory=StormSettings)
 
 
 class DecisionSettings(Part):
@@ -78,12 +88,27 @@ class DecisionSettings(Part):
     verify_seconds: Period | None = None  # None: as long as the verdict needs
 
 
+class OverheadSettings(Part):
+    """What the agent itself may cost. Rather than use more processor time it reads less often; the rest are goals to be seen."""
+
+    cpu_percent: Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)] = 2.0  # of one core
+    memory_megabytes: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 100.0  # resident
+    loop_lag_seconds: Period = 1.0  # how late a turn may begin
+    store_write_seconds: Period = 0.5  # how long a write may take, to the metric store or to the journal
+
+
 class StorageSettings(Part):
     """Where metrics and the journal are kept. `journal_key` keys the HMAC of the journal's chain."""
 
     path: Path = Path(DATA_FOLDER)
     url: str | None = None
+    journal_retention_days: Annotated[int, Field(ge=1, le=36_500)] = 400
     journal_key: Annotated[SecretStr, Field(min_length=1)] | None = None
+
+    @property
+    def hmac_key(self) -> bytes | None:
+        """The journal's key as the journal wants it; None where its rows are hashed without one."""
+        return self.journal_key.get_secret_value().encode() if self.journal_key is not None else None
 
     @field_validator("path")
     @classmethod
@@ -113,20 +138,20 @@ class LogSettings(Part):
     """What is logged, where to, and how it looks."""
 
     level: Literal["debug", "info", "warning", "error", "critical"] = "info"
-    file: Path | None = None
+    file: Path | None = None  # None: trimtab.log in the data folder
     format: Literal["console", "json"] = "console"
 
     @field_validator("file")
     @classmethod
     def _file(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        return None if value is None else Context.of(info.context).locate(value)
+        return value if value in (None, NO_FILE) else Context.of(info.context).locate(value)
 
 
 class NotificationSettings(Part):
     """Whom to tell, of what. `url` often holds a token: show it only through `Settings.redact`."""
 
     url: Annotated[str, Field(pattern=URL_FORM)]
-    on: tuple[NotificationEvent, ...] = ("approval", "rollback", "failed")
+    on: tuple[NotificationEvent, ...] = ("approval", "rollback", "failed", "storm")
 
 
 class Settings(Part):
@@ -137,7 +162,7 @@ class Settings(Part):
     """
 
     version: Literal[1] = 1
-    timezone: str = "UTC"  # for windows and quiet hours; storage is UTC
+    timezone: Zone = "UTC"  # for windows and for times in sentences; storage is UTC
     collection_interval_seconds: Period = 30.0  # one setting with monitoring.interval_seconds
     analysis_window_minutes: Annotated[float, Field(gt=0, le=525_600, allow_inf_nan=False)] = 60.0
     anomaly_threshold_stddev: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] = 2.5
@@ -151,18 +176,12 @@ class Settings(Part):
     storage: StorageSettings = Field(default_factory=StorageSettings)
     api: ApiSettings = Field(default_factory=ApiSettings)
     log: LogSettings = Field(default_factory=LogSettings)
+    overhead: OverheadSettings = Field(default_factory=OverheadSettings)
     elements: tuple[ElementSettings, ...] = ()
     goals: tuple[GoalSettings, ...] = ()
     notifications: tuple[NotificationSettings, ...] = ()
-
-    @field_validator("timezone")
-    @classmethod
-    def _timezone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except Exception:  # ZoneInfo raises half a dozen kinds for names that are no zone
-            raise PydanticCustomError("unknown_timezone", "unknown") from None
-        return value
+    maintenance_windows: tuple[WindowSettings, ...] = ()
+    change_freezes: tuple[FreezeSettings, ...] = ()
 
     @model_validator(mode="after")
     def _whole(self, info: ValidationInfo) -> Settings:
@@ -192,6 +211,17 @@ class Settings(Part):
         }
         self.__dict__.update(agreed)  # frozen for everyone else
         return self
+
+    @property
+    def log_file(self) -> Path | None:
+        """Where the log goes besides standard error; None where it is switched off.
+
+        >>> Settings(log={"file": "off"}).log_file, Settings().log_file
+        (None, PosixPath('trimtab-data/trimtab.log'))
+        """
+        if self.log.file == NO_FILE:
+            return None
+        return self.log.file or self.storage.path / "trimtab.log"
 
     def redact(self, text: str) -> str:
         """`text` with every secret of this configuration replaced by `***`."""

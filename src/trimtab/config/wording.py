@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from trimtab.config.document import Document
 from trimtab.config.models import keys_at
-from trimtab.config.parts import METRIC_FORM, NAME_FORM, URL_FORM, Context
+from trimtab.config.parts import METRIC_FORM, NAME_FORM, TIME_FORM, URL_FORM, Context
 from trimtab.config.relations import Path, suggest
 
 WANTS_SCALAR = frozenset(
@@ -46,6 +46,7 @@ _FORMS = {
     NAME_FORM: "use letters, digits, '_', '.' and '-' only",
     METRIC_FORM: "name the series without spaces, braces and quotes; labels go under where",
     URL_FORM: "write it as scheme://…",
+    TIME_FORM: "write hours and minutes, such as 06:00",
 }
 
 

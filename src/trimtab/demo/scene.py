@@ -1,91 +1,48 @@
-"""What the demo stands on: a temporary folder, a configuration, the service and its clients, each in a process of its own.
+"""What the demo stands on: a temporary folder, the service and its clients in processes of their own, the agent's configuration.
 
-Entered by `story` before anything else. Leaving it, in whatever way, ends both processes and removes the folder; they also end by
-themselves when this process is killed, because their standard input does.
+Entered by `story` before anything else. Leaving it, in whatever way, ends both processes and removes the folder. They also end by
+themselves when this process is killed, because their standard input does; the service then removes the folder.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from trimtab.demo.load import ClientSecond, ClientView, summarize
+from trimtab.demo.counters import Counters
+from trimtab.demo.faults import World
+from trimtab.demo.setup import configuration
 from trimtab.domain.errors import TrimtabError
 
-REQUESTS_PER_SECOND = 120.0
-TARGET_SECONDS = 0.2  # of the p95 of request durations
-MOST_ERRORS = 0.05  # the guard's limit, a ratio
-START_SECONDS = 20.0  # what a process may take to start
-
-CONFIG = """\
-version: 1
-storage: {{path: "{folder}/data"}}
-api: {{host: 127.0.0.1, port: {api_port}}}
-log: {{level: critical}}
-monitoring: {{interval_seconds: 1, analysis_interval_seconds: 1, optimization_interval_seconds: 1, execution_interval_seconds: 1}}
-corrective_action_cooldown_seconds: 5
-elements:
-  - name: shop
-    sensors:
-      - type: prometheus
-        url: "{url}/metrics"
-        derive:
-          - {{name: shop_p95_seconds, quantile: 0.95, of: http_request_duration_seconds}}
-          - {{name: shop_requests_per_second, rate: http_requests_total}}
-          - {{name: shop_error_ratio, ratio: [http_errors_total, http_requests_total]}}
-    levers:
-      - {{name: workers, type: http, url: "{url}/levers/workers", kind: integer, bounds: [1, 16], step: 1, autonomy: act,
-         risk_level: 0.2, priority: high, expected_improvement: 0.3, settle_seconds: 4, moves: {{shop_p95_seconds: down}}}}
-      - {{name: log_level, type: http, url: "{url}/levers/log_level", kind: choice, choices: [debug, info, warning],
-         autonomy: act, risk_level: 0.1, priority: low, settle_seconds: 4}}
-      - {{name: prefetch_pages, type: http, url: "{url}/levers/prefetch_pages", kind: integer, bounds: [0, 24], step: 1,
-         autonomy: act, risk_level: 0.3, priority: low, settle_seconds: 4, moves: {{shop_p95_seconds: up}}}}
-    guards:
-      - {{metric_name: shop_error_ratio, max: {errors}}}
-goals:
-  - {{metric_name: shop_p95_seconds, target_value: {target}, direction: minimize}}
-"""
-
-
-class Clients:
-    """What the load generator reports, kept as it comes."""
-
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._seconds: list[ClientSecond] = []
-        threading.Thread(target=self._follow, args=(lines,), daemon=True).start()
-
-    def between(self, start: float, end: float) -> ClientView | None:
-        """What clients saw from `start` to `end` (Unix seconds); None where nothing is known of that time."""
-        return summarize(second for second in list(self._seconds) if start < second.at <= end)
-
-    def last(self, seconds: float) -> ClientView | None:
-        """What clients saw lately."""
-        return self.between(time.time() - seconds, time.time())
-
-    def _follow(self, lines: Iterator[str]) -> None:
-        with contextlib.suppress(ValueError, OSError):  # the pipe closes when the scene ends
-            for line in lines:
-                self._seconds.append(ClientSecond(**json.loads(line)))
+START_SECONDS = 30.0  # what a process may take to start
+Child = subprocess.Popen[str]
 
 
 @dataclass(frozen=True)
 class Scene:
-    """The folder, the service, its configuration, its clients."""
+    """The folder, the service and its clients, what is read off them, and where the agent is going to answer."""
 
     folder: Path
     service_url: str
     agent_url: str
     config: Path
-    clients: Clients
+    counters: Counters
+    service: Child
+    clients: Child
+
+    def change(self, world: World) -> None:
+        """Let the world change, by the processes' standard input: the agent has no part in it."""
+        _tell(self.service, world.service)
+        _tell(self.clients, world.clients)
 
     def read_lever(self, name: str) -> object:
         """What the service itself says that a lever holds, asked without the agent."""
@@ -95,32 +52,38 @@ class Scene:
 
 
 @contextlib.contextmanager
-def scene(duration: float, workers: int = 1) -> Iterator[Scene]:
+def scene(duration: float, seed: int = 1) -> Iterator[Scene]:
     """Set everything up, hand it over, and clear it all away. `duration` (seconds) bounds the life of the processes too."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="trimtab-demo-", ignore_cleanup_errors=True)))
-        service = stack.enter_context(_process(["workload", "--workers", str(workers), "--duration", str(duration)], folder))
+        live = ["--duration", str(duration)]
+        service = stack.enter_context(_process(["workload", "--folder", str(folder), *live], folder))
         url = f"http://127.0.0.1:{_first_line(service)['port']}"
-        rate = ["--rate", str(REQUESTS_PER_SECOND), "--duration", str(duration)]
-        load = stack.enter_context(_process(["load", "--url", f"{url}/item", *rate], folder))
-        if load.stdout is None:
-            raise TrimtabError("the load generator has no output")
-        config = folder / "trimtab.yaml"
-        port = _free_port()
-        config.write_text(CONFIG.format(folder=folder, url=url, errors=MOST_ERRORS, target=TARGET_SECONDS, api_port=port))
-        yield Scene(folder, url, f"http://127.0.0.1:{port}", config, Clients(iter(load.stdout)))
+        clients = stack.enter_context(_process(["load", "--url", url, "--seed", str(seed), *live], folder))
+        counters = stack.enter_context(contextlib.closing(Counters(url)))
+        config, port = folder / "trimtab.yaml", _free_port()
+        config.write_text(configuration(folder, url, port))
+        yield Scene(folder, url, f"http://127.0.0.1:{port}", config, counters, service, clients)
 
 
 @contextlib.contextmanager
-def _process(arguments: Sequence[str], folder: Path) -> Iterator[subprocess.Popen[str]]:
+def _process(arguments: Sequence[str], folder: Path) -> Iterator[Child]:
     """A module of this package as a child process, which ends with the block.
 
     It gets a session of its own, so that Ctrl-C reaches only us: the agent may still need the service to undo what is unproven.
+    NumPy's library gets one thread: the machine is to be shared.
     """
     command = [sys.executable, "-m", f"trimtab.demo.{arguments[0]}", *arguments[1:]]
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     with open(folder / f"{arguments[0]}.log", "w") as log:
         child = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+            env=environment,
         )
         try:
             yield child
@@ -128,7 +91,16 @@ def _process(arguments: Sequence[str], folder: Path) -> Iterator[subprocess.Pope
             _end(child)
 
 
-def _end(child: subprocess.Popen[str]) -> None:
+def _tell(child: Child, message: Mapping[str, float]) -> None:
+    if message and child.stdin is not None:
+        try:
+            child.stdin.write(json.dumps(dict(message)) + "\n")
+            child.stdin.flush()
+        except OSError as error:
+            raise TrimtabError("a process of the demo has ended by itself", remedy="Run the demo once more.") from error
+
+
+def _end(child: Child) -> None:
     """At once: there is nothing in it to lose, and Ctrl-C must not take long."""
     child.kill()
     child.wait()
@@ -144,7 +116,7 @@ def _free_port() -> int:
         return port
 
 
-def _first_line(child: subprocess.Popen[str]) -> dict[str, int]:
+def _first_line(child: Child) -> dict[str, int]:
     """The line of JSON that a child prints when it is ready."""
     watchdog = threading.Timer(START_SECONDS, child.kill)
     watchdog.start()
@@ -153,6 +125,8 @@ def _first_line(child: subprocess.Popen[str]) -> dict[str, int]:
     finally:
         watchdog.cancel()
     if not line:
-        raise TrimtabError("the demo's service did not start", remedy="Run `python -m trimtab.demo.workload` to see why.")
+        raise TrimtabError(
+            "the demo's service did not start", remedy="Run `python -m trimtab.demo.workload --folder DIR` to see why."
+        )
     document: dict[str, int] = json.loads(line)
     return document

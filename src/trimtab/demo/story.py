@@ -1,49 +1,56 @@
-"""The demo's plot: a fault that is there from the start is found and cured; a harmful change made on purpose is undone.
+"""The demo's plot: a healthy service is outgrown by the world, part by part, and cured; then harm done on purpose is undone.
 
-`main` is what the command line calls. The agent is assembled and run exactly as `trimtab run` does it; the story only watches
-its journal and its clients, and once asks it, as an operator would, for a change that is bound to do harm.
+Called by `run`. It lets the faults in, watches the agent's journal and the service's own counters, and once asks the agent, as an
+operator would, for a change that is bound to do harm. What is going to happen it tells nobody.
 """
 
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
-from trimtab.demo.load import ClientView
-from trimtab.demo.report import Check, Phase, Report, as_json, show
-from trimtab.demo.scene import TARGET_SECONDS, Scene, scene
-from trimtab.domain.actions import ActionRecord, ActionState, JournalRow
+from trimtab.demo.counters import compare
+from trimtab.demo.faults import Fault
+from trimtab.demo.report import Case, Check, Harm, Report, is_credited
+from trimtab.demo.scene import Scene
+from trimtab.demo.screen import Screen, better, quantity, telling
+from trimtab.demo.setup import HARMFUL, PARTS
+from trimtab.domain.actions import ActionRecord, ActionState, JournalRow, Plan
 from trimtab.domain.errors import Conflict, TrimtabError
 from trimtab.domain.levers import LeverValue
 from trimtab.domain.ports import Journal
-from trimtab.domain.verdicts import VerdictStatus
+from trimtab.domain.words import setting
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-HARMFUL = ("shop/prefetch_pages", 24)  # each page fetched ahead costs every request 8 ms more of a worker's time
-LIMIT_SECONDS = 180.0  # the whole story, start and clean-up included
-UNDO_SECONDS = 30.0  # what noticing and undoing it may take
-FILL_SECONDS = 4.0  # until the service's queue is full: the agent is to meet the fault, not its onset
-RECOVER_SECONDS = 40.0  # what clients may need to recover, on a machine that has other things to do
-WINDOW_SECONDS = 6.0  # over which clients are asked what they felt
-CLEAN_UP_SECONDS = 5.0
+CALM_SECONDS = 60.0  # without a fault: how long the agent is watched doing nothing
+FELT_SECONDS = 9.0  # a fault that the part's goal does not show by then is made larger
+PATIENCE_SECONDS = 80.0  # with one fault, before the next sets in
+ONSET_SECONDS = 2.0  # of a fault that do not count as before
+WINDOW_SECONDS = 8.0  # over which after is measured
+LONGEST_BEFORE = 20.0
+LATELY_SECONDS = 4.0  # over which a goal is met again
+UNDO_SECONDS = 30.0  # what noticing and undoing the harm may take
+RECOVER_SECONDS = 30.0  # what the service may need afterwards
+RESERVED_SECONDS = 40.0  # for the harm and the end: no fault is waited for beyond
+OLD_NEWS_SECONDS = 20.0  # after its last step the journal has nothing new to say of an action
 _POLL = 0.25
 T = TypeVar("T")
-_KEPT = (ActionState.KEPT, ActionState.KEPT_ON_PROBATION)
-FILE_WIDTH = 130  # columns where the output is no terminal
-INTERRUPTED = 130  # the exit status of a program ended by Ctrl-C
 
 
 class Agent(Protocol):
     """What the story needs of the agent."""
 
+    plan: Plan  # of its last turn: why it does what it does, or nothing
+
     @property
     def journal(self) -> Journal:
         """Where everything that it does is written."""
+        ...
+
+    @property
+    def holds(self) -> Sequence[str]:
+        """Why nothing is decided about what."""
         ...
 
     async def submit(self, lever_id: str, value: LeverValue, *, reason: str, actor: str) -> ActionRecord:
@@ -51,111 +58,105 @@ class Agent(Protocol):
         ...
 
 
-def main(json: bool = False, duration_limit: float = LIMIT_SECONDS) -> int:
-    """Tell the story once and print it; returns the exit status: 0 only where every step of it succeeded.
-
-    `json` prints one document instead of the tables; `duration_limit` (seconds) gives up when it is exceeded.
-    """
-    from rich.console import Console
-
-    console = Console(quiet=json)
-    if not console.is_terminal:
-        console = Console(quiet=json, width=FILE_WIDTH)
-    report = Report(started_at=time.time())
-    try:
-        asyncio.run(_tell_within(report, console, duration_limit))
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        Console(stderr=True).print("Stopped. Everything that the demo started has ended.")
-        return INTERRUPTED
-    except TrimtabError as error:
-        report.ended_early = str(error)
-    report.seconds = time.time() - report.started_at
-    if json:
-        print(as_json(report))  # noqa: T201 (the product)
-    else:
-        show(report, console)
-    return 0 if report.ok else 1
-
-
-async def _tell_within(report: Report, console: Console, limit_seconds: float) -> None:
-    from trimtab.assembly import assemble, load_settings
-    from trimtab.assembly.logs import configure_logging
-
-    task = asyncio.current_task()
-    if task is not None:
-        for name in (
-            signal.SIGINT,
-            signal.SIGTERM,
-        ):  # named, because a shell starts what runs in the background with SIGINT ignored
-            asyncio.get_running_loop().add_signal_handler(name, task.cancel)
-    console.print("Starting a service with one worker, and clients who send 120 requests a second …", highlight=False)
-    with scene(limit_seconds + CLEAN_UP_SECONDS) as stage:
-        await asyncio.sleep(FILL_SECONDS)
-        settings = load_settings(stage.config)
-        configure_logging(settings)
-        agent = assemble(settings)
-        console.print(f"The agent answers at {stage.agent_url} (try /agent/status).", highlight=False)
-        running = asyncio.create_task(agent.run())
-        story = Story(stage, agent, report, console)
-        try:
-            async with asyncio.timeout(limit_seconds - CLEAN_UP_SECONDS):
-                await story.tell(running)
-        except TimeoutError:
-            report.ended_early = f"{limit_seconds:.0f} s were over while waiting for {story.waiting_for}"
-        finally:
-            agent.stop()
-            await asyncio.wait([running], timeout=CLEAN_UP_SECONDS)
-
-
 class Story:
-    """One telling: what is waited for, what was seen."""
+    """One telling, from the agent's start to the end of the harm. `deadline` is in Unix seconds."""
 
-    def __init__(self, stage: Scene, agent: Agent, report: Report, console: Console) -> None:
-        self.waiting_for = "the clients"
-        self._stage = stage
-        self._agent = agent
-        self._report = report
-        self._console = console
+    def __init__(self, stage: Scene, agent: Agent, report: Report, screen: Screen, deadline: float) -> None:
+        self._stage, self._agent, self._report, self._screen, self._deadline = stage, agent, report, screen, deadline
         self._told: set[int] = set()
+        self._running: asyncio.Future[None] | None = None
 
-    async def tell(self, running: asyncio.Task[None]) -> None:
-        """The whole of it. Raises `TrimtabError` where the agent ends before the story does."""
+    async def tell(self, drawn: Sequence[Fault], running: asyncio.Future[None]) -> None:
+        """Tell it. `running` is the agent's run: where it ends before the story does, so does the story."""
         self._running = running
-        with self._console.status("") if self._console.is_terminal else _Silent() as status:
-            self._status = status
-            await self._see_the_fault()
-            cure = await self._see_the_cure()
-            harm = await self._do_harm(cure)
-            await self._see_it_undone(harm)
-        self._report.actions = [r for r in reversed(await self._agent.journal.recent(20)) if r.executed_at is not None]
+        self._say("the agent looks on, and learns what is usual")
+        for fault in drawn:
+            await self._pass(fault.after)
+            await self._let_in(fault)
+        if not drawn:
+            await self._pass(CALM_SECONDS)
+            self._say(f"nothing was wrong for {CALM_SECONDS:.0f} s")
+        await self._wait_for_stragglers()
+        harm = await self._do_harm()
+        await self._see_it_undone(harm)
+        await self._wait_for_stragglers()  # where something had to be taken back meanwhile
+        self._settle_accounts()
 
-    async def _see_the_fault(self) -> None:
-        view = await self._until("clients to arrive", lambda: _ready(self._stage.clients.last(3.0)))
-        slow = f"p95 {view.p95_seconds * 1000:.0f} ms" if view.p95_seconds is not None else "no good answer"
-        self._say(f"clients feel {slow}, {view.error_ratio:.0%} of requests fail; the goal is {TARGET_SECONDS * 1000:.0f} ms")
+    # -- the faults
 
-    async def _see_the_cure(self) -> ActionRecord:
-        """Wait until a change of the workers stands, proven, and clients are served within the goal."""
+    async def _let_in(self, fault: Fault) -> None:
+        """Let the world outgrow a part, and wait until the agent has cured it, for a while."""
+        case = Case(fault, PARTS[fault.element], time.time(), fault.world.words)
+        self._report.cases.append(case)
+        self._stage.change(fault.world)
+        self._event(fault.world.words)
+        await self._make_it_felt(case)
 
-        async def cured() -> ActionRecord | None:
-            standing = [r for r in await self._actions("shop/workers") if r.state in _KEPT and _improved(r)]
-            view = self._stage.clients.last(WINDOW_SECONDS)
-            return standing[-1] if standing and _within_goal(view) else None
+        async def over() -> bool | None:
+            return _done(case) or time.time() > min(case.set_in_at + PATIENCE_SECONDS, self._deadline - RESERVED_SECONDS) or None
 
-        last = await self._until("the agent to learn what is usual, find the fault, change a lever and prove it", cured)
-        first = next(r for r in await self._actions("shop/workers") if r.executed_at is not None)
-        began, ended = first.executed_at or 0.0, last.ended_at or time.time()
-        workers = f"workers {first.action.from_value} → {last.action.to_value}"
-        await self._until("clients to feel it", lambda: _ready(time.time() > ended + WINDOW_SECONDS))
-        self._phase(f"{first.action.from_value} worker", began - WINDOW_SECONDS, began)
-        self._phase(workers, ended, ended + WINDOW_SECONDS)
-        verdict = last.verdict
-        low, high = (verdict.low, verdict.high) if verdict is not None else (None, None)
-        better = f"{low:.0%} to {high:.0%} better" if low is not None and high is not None else "interval not given"
-        self._check("fault found, changed, proven and kept", _improved(last), f"{workers}, {better} than without the change")
-        return last
+        await self._until(f"the agent to find and cure what is wrong with {case.part.element}", over)
 
-    async def _do_harm(self, cure: ActionRecord) -> ActionRecord:
+    async def _make_it_felt(self, case: Case) -> None:
+        part, late = case.part, case.set_in_at + FELT_SECONDS
+
+        async def felt() -> bool | None:
+            value = self._stage.counters.lately(part, 2.0)
+            if value is not None and not part.met_by(value):
+                return True
+            return False if time.time() > late else None
+
+        if not await self._until(f"{part.element} to feel it", felt):
+            case.words = case.fault.worse.words
+            self._stage.change(case.fault.worse)
+            self._event(f"this machine does not feel that; {case.words}")
+
+    async def _wait_for_stragglers(self) -> None:
+        """Give what is not cured yet what time there is, and let what is under way come to an end."""
+
+        async def over() -> bool | None:
+            calm = not any(record.state.in_flight for record in await self._agent.journal.recent(20))
+            return (
+                (calm and all(_done(case) for case in self._report.cases))
+                or time.time() > self._deadline - RESERVED_SECONDS
+                or None
+            )
+
+        await self._until("what is under way to end", over)
+
+    async def _look_at_cases(self) -> None:
+        """See how every fault stands that has set in."""
+        now, records = time.time(), await self._records()
+        for case in self._report.cases:
+            ours = [r for r in records if r.action.element == case.part.element and not r.requested]
+            case.tried = [r for r in ours if r.executed_at is not None and r.executed_at > case.set_in_at]
+            if not case.credited:
+                case.cured_at = case.measured_until = None  # not yet, or what was kept has been taken back since
+            elif case.cured_at is None and not any(r.state.in_flight for r in case.tried):
+                case.cured_at = now if self._stage.counters.meets(case.part, LATELY_SECONDS) else None
+            if case.cured_at is not None and not _done(case) and now >= case.cured_at + WINDOW_SECONDS:
+                self._measure(case, case.cured_at, now)
+                self._tell_cure(case)
+
+    def _measure(self, case: Case, start: float, end: float) -> None:
+        """Before: from when the fault was felt to the first change that stands. After: from `start` to `end`."""
+        first = next((record.executed_at for record in (*case.credited, *case.tried)), None)
+        until = first if first is not None else start
+        since = max(case.set_in_at + ONSET_SECONDS, until - LONGEST_BEFORE)
+        what, counters = case.part.goal, self._stage.counters
+        case.before, case.after = counters.value(what, since, until), counters.value(what, start, end)
+        before, after = counters.values(what, since, until), counters.values(what, start, end)
+        case.measured, case.measured_until = compare(before, after, case.part.direction), end
+
+    def _tell_cure(self, case: Case) -> None:
+        metric = case.part.metric
+        change = f"{quantity(metric, case.before)} → {quantity(metric, case.after)}"
+        gain = f", {better(case.measured)}" if case.measured is not None else ""
+        self._say(f"{case.part.element} is well again: the service itself measures {change}{gain}", "kept")
+
+    # -- the harm
+
+    async def _do_harm(self) -> ActionRecord:
         """Ask for the harmful change as soon as the agent may make one."""
         lever_id, value = HARMFUL
 
@@ -165,11 +166,11 @@ class Story:
             try:
                 return await self._agent.submit(lever_id, value, reason="the demo does harm on purpose", actor="demo")
             except Conflict as refusal:
-                self.waiting_for = f"leave to make a harmful change ({refusal})"
+                self._screen.waiting_for = f"leave to make a harmful change ({refusal})"
                 return None
 
         harm = await self._until("a calm moment for a harmful change", asked)
-        self._say(f"asked the agent, on purpose, for {lever_id} = {value}")
+        self._event(f"now harm on purpose: the agent is asked for {lever_id} = {setting(value)}")
         return harm
 
     async def _see_it_undone(self, harm: ActionRecord) -> None:
@@ -180,84 +181,107 @@ class Story:
         record = await self._until("the harm to be seen and undone", ended)
         began, done = record.executed_at or record.since, record.ended_at or time.time()
         undone = record.state is ActionState.ROLLED_BACK and done - began <= UNDO_SECONDS
+        self._report.harm = seen = Harm(record, undone, done - began)
         why = record.rollback_reason or record.reason
-        self._check("harmful change seen and undone", undone, f"{record.state.value} after {done - began:.1f} s: {why}")
-        held = await asyncio.to_thread(self._stage.read_lever, "prefetch_pages")
-        self._check("lever restored", held == record.action.from_value, f"the service says prefetch_pages = {held}")
-        self._phase("harm done", began, done + 2.0)  # answers that the harm delays come after it is undone
-        patience = done + RECOVER_SECONDS
+        self._check(
+            "harmful change seen and undone", undone, f"{record.state.value.replace('_', ' ')} after {done - began:.1f} s: {why}"
+        )
+        held = await asyncio.to_thread(self._stage.read_lever, record.action.lever)
+        self._check("lever restored", held == record.action.from_value, f"the service says {record.action.lever} = {held}")
+        part, counters = PARTS[record.action.element], self._stage.counters
 
-        async def recovered() -> ClientView | None:
-            view = self._stage.clients.last(WINDOW_SECONDS)
-            return view if time.time() > done + WINDOW_SECONDS + 2.0 and (_within_goal(view) or time.time() > patience) else None
+        async def recovered() -> bool | None:
+            settled = time.time() > done + LATELY_SECONDS
+            return (settled and counters.meets(part, LATELY_SECONDS)) or time.time() > done + RECOVER_SECONDS or None
 
-        view = await self._until("clients to recover", recovered)
-        self._report.phases.append(Phase("undone", view))
-        felt = f"p95 {view.p95_seconds * 1000:.0f} ms" if view.p95_seconds is not None else "no good answer"
-        self._check("clients served within the goal again", _within_goal(view), f"{felt}, goal {TARGET_SECONDS * 1000:.0f} ms")
+        await self._until(f"{part.element} to recover", recovered)
+        seen.before = counters.value(part.goal, began - WINDOW_SECONDS, began)
+        seen.during = counters.value(part.goal, began, done + 2.0)  # answers that the harm delays come after it is undone
+        seen.after = counters.lately(part, LATELY_SECONDS)
+
+    # -- the end
+
+    def _settle_accounts(self) -> None:
+        """Every check that is not made on the way."""
+        for case in self._report.cases:
+            if not _done(case) and case.tried:
+                self._measure(case, time.time() - WINDOW_SECONDS, time.time())
+            gain = better(case.measured) if case.measured is not None else "nothing that helped was found"
+            told = f"{quantity(case.part.metric, case.before)} → {quantity(case.part.metric, case.after)}, {gain}"
+            self._check(f"{case.fault.name} found, changed, proven and kept", case.improved, told)
+        if len(self._report.cases) < self._report.faults_drawn:
+            self._check("every fault was let in", False, "time was over before")
+        wrong = self._kept_wrongly()
+        self._check("nothing else kept", not wrong, ", ".join(wrong) or "no change stands that no fault called for")
+
+    def _kept_wrongly(self) -> list[str]:
+        """Changes that stand with credit on a part that nothing was wrong with, or that cannot have helped."""
+        cured = {case.fault.cure: case.set_in_at for case in self._report.cases}
+        standing = [record for record in self._report.actions if record.state is ActionState.KEPT or is_credited(record)]
+        return [r.action.move for r in standing if (r.executed_at or 0.0) < cured.get(r.action.lever_id, float("inf"))]
 
     # -- the means of telling
 
     async def _until(self, what: str, look: Callable[[], Awaitable[T | None]]) -> T:
         """Wait for `look` to see something, telling meanwhile what the agent does."""
-        self.waiting_for = what
+        self._screen.waiting_for = f"waiting for {what}"
         while True:
             await self._follow()
-            self._status.update(f"waiting for {what}")
+            await self._look_at_cases()
+            self._screen.agent_says = says(self._agent)
             seen = await look()
             if seen is not None:
                 return seen
-            if self._running.done():
+            if self._running is not None and self._running.done():
                 await self._running  # raises what it ended with
                 raise TrimtabError(f"the agent ended while the demo waited for {what}")
             await asyncio.sleep(_POLL)
 
+    async def _pass(self, seconds: float) -> None:
+        end = time.time() + seconds
+
+        async def over() -> bool | None:
+            return time.time() >= end or None
+
+        await self._until("something to happen", over)
+
     async def _follow(self) -> None:
         """Tell every row of the journal that is new."""
-        rows: list[JournalRow] = []
-        for record in await self._agent.journal.recent(20):
-            rows += [row for row in await self._agent.journal.history(record.action_id) if row.seq not in self._told]
-        for row in sorted(rows, key=lambda row: row.seq):
+        rows: list[tuple[JournalRow, ActionRecord]] = []
+        for record in await self._records():
+            if time.time() - record.since > OLD_NEWS_SECONDS:
+                continue
+            rows += [(row, record) for row in await self._agent.journal.history(record.action_id) if row.seq not in self._told]
+        for row, record in sorted(rows, key=lambda pair: pair[0].seq):
             self._told.add(row.seq)
             self._report.rows.append(row)
-            state = row.to_state.value if row.to_state is not None else row.kind
-            self._say(f"{state.replace('_', ' ')}: {row.reason}", at=row.at)
+            told = telling(row, record)
+            if told is not None:
+                self._screen.say(*told, at=row.at)
 
-    async def _actions(self, lever_id: str) -> Sequence[ActionRecord]:
-        return [r for r in reversed(await self._agent.journal.recent(20)) if r.action.lever_id == lever_id]
-
-    def _phase(self, name: str, start: float, end: float) -> None:
-        self._report.phases.append(Phase(name, self._stage.clients.between(start, end)))
+    async def _records(self) -> list[ActionRecord]:
+        """Every action so far, oldest first."""
+        self._report.actions = list(reversed(await self._agent.journal.recent(100)))
+        if self._report.first_improved_at is None:
+            ends = [r.ended_at for r in self._report.actions if is_credited(r) and r.ended_at is not None]
+            self._report.first_improved_at = min(ends, default=None)
+        return self._report.actions
 
     def _check(self, name: str, ok: bool, detail: str) -> None:
         self._report.checks.append(Check(name, ok, detail))
 
-    def _say(self, text: str, at: float | None = None) -> None:
-        elapsed = (at if at is not None else time.time()) - self._report.started_at
-        self._console.print(f"{elapsed:6.1f} s  {text}", highlight=False, markup=False, soft_wrap=True)
+    def _event(self, words: str) -> None:
+        self._report.events.append((time.time(), words))
+        self._say(words, "fault")
+
+    def _say(self, text: str, mark: str = "say") -> None:
+        self._screen.say(text, mark)
 
 
-class _Silent:
-    """A status line where nobody watches: nothing."""
-
-    def __enter__(self) -> _Silent:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def update(self, status: str) -> None:
-        """Show nothing."""
+def says(agent: Agent) -> str:
+    """What the agent says of itself, in a sentence."""
+    return next(iter(agent.holds), agent.plan.sentence)
 
 
-async def _ready(value: T) -> T | None:
-    """`value` as something that `_until` can wait for: None and False mean not yet."""
-    return value or None
-
-
-def _within_goal(view: ClientView | None) -> bool:
-    return view is not None and view.p95_seconds is not None and view.p95_seconds <= TARGET_SECONDS
-
-
-def _improved(record: ActionRecord) -> bool:
-    return record.verdict is not None and record.verdict.status is VerdictStatus.IMPROVED
+def _done(case: Case) -> bool:
+    return case.measured_until is not None

@@ -1,45 +1,50 @@
-"""The demo's service: a small shop catalogue over HTTP, in a process of its own, that has no idea of trimtab.
+"""The demo's service: a small shop over HTTP, in a process of its own, that has no idea of trimtab.
 
-`python -m trimtab.demo.workload --port 0 --workers 1` prints `{"port": …}` and serves until its standard input ends (so that it
-never outlives whoever started it), a signal, or `--duration` seconds.
+`python -m trimtab.demo.workload --folder DIR` prints `{"port": …}` and serves until its standard input ends (so that it never
+outlives whoever started it; then it removes the folder, too), a signal, or `--duration` seconds. Each line of its standard input
+is a change of the world around it: `{"import_orders": 400000}` or `{"downstream_seconds": 0.06}`. Settings are read and set at
+`/levers/{name}`.
 
-What is real: the HTTP, the queue, the worker threads, an SQLite lookup and hashing in each request, every lever. What stands for
-something else: the wait of about 11 ms in each request is a sleep, where a shop would wait for a disk or another service; thus
-two processor cores are enough to run the demo.
+What is real: the HTTP, the database and its scans, the cache and the rendering, the model, the workers, the queues, every lever.
+What stands for something else: the wait of /item for a service downstream is a sleep.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import hashlib
 import json
 import logging
-import random
+import shutil
 import socket
-import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trimtab.demo.pool import QueueFull, WorkerPool
+from trimtab.demo.parts.items import Items
+from trimtab.demo.parts.orders import Orders
+from trimtab.demo.parts.pages import START_PAGES, Pages
+from trimtab.demo.parts.pool import QueueFull
+from trimtab.demo.parts.scoring import Scoring
 
 if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
 
-BACKEND_SECONDS = 0.011  # the wait of one request
-PAGE_SECONDS = 0.008  # the wait of each page fetched ahead
-QUEUE_LIMIT = 64
-ROWS = 2000
+DATABASE = "shop.db"  # in the folder
+CATALOGUE = "catalogue.db"
 LOG_LEVELS = ("debug", "info", "warning")
-# From 1 ms to about 10 s, each bound 12 % above the last: a quantile read off them is at most 12 % off.
-BUCKETS = tuple(0.001 * 1.12**n for n in range(82))
-_LIMITS = {"workers": (1, 16), "prefetch_pages": (0, 24)}
+# From 1 ms to about 10 s, each bound 15 % above the last: a quantile read off them is at most 15 % off.
+BUCKETS = tuple(0.001 * 1.15**n for n in range(67))
+LIMITS = {"cache_pages": (16, 4096), "batch_size": (1, 256), "workers": (1, 64), "fetch_ahead": (0, 64)}
+SWITCH_SECONDS = 0.0005  # between threads: the interpreter's 5 ms would be seen in every answer
 
 
 class Rejected(ValueError):
@@ -48,17 +53,31 @@ class Rejected(ValueError):
 
 @dataclass
 class Shop:
-    """The service's state: its settings, its workers and its catalogue."""
+    """The service's parts and settings."""
 
-    pool: WorkerPool
-    prefetch_pages: int = 0
+    orders: Orders
+    pages: Pages
+    scoring: Scoring
+    items: Items
     log_level: str = "warning"
-    random: random.Random = field(default_factory=lambda: random.Random(7))
-    _local: threading.local = field(default_factory=threading.local)
+
+    @classmethod
+    def open(cls, folder: Path) -> Shop:
+        """With its databases in `folder`, and the first pages in its cache, as a service has that was there yesterday."""
+        shop = cls(Orders(folder / DATABASE), Pages(folder / CATALOGUE), Scoring(), Items())
+        for number in range(START_PAGES // 2):
+            shop.pages.make(number)
+        return shop
 
     def levers(self) -> dict[str, int | str]:
         """What each lever holds."""
-        return {"workers": self.pool.workers, "prefetch_pages": self.prefetch_pages, "log_level": self.log_level}
+        return {
+            "cache_pages": self.pages.capacity,
+            "batch_size": self.scoring.batch_size,
+            "workers": self.items.pool.workers,
+            "fetch_ahead": self.items.ahead,
+            "log_level": self.log_level,
+        }
 
     def pull(self, name: str, value: object) -> None:
         """Set a lever, at once. Raises `Rejected` for what it cannot hold."""
@@ -68,55 +87,81 @@ class Shop:
             self.log_level = str(value)
             logging.getLogger("shop").setLevel(self.log_level.upper())
             return
-        low, high = _LIMITS[name]
+        low, high = LIMITS[name]
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise Rejected(f"{name} is a whole number from {low} to {high}, got {value!r}")
-        if name == "workers":
-            self.pool.resize(value)
+        if name == "cache_pages":
+            self.pages.resize(value)
+        elif name == "batch_size":
+            self.scoring.batch_size = value
+        elif name == "workers":
+            self.items.pool.resize(value)
         else:
-            self.prefetch_pages = value
+            self.items.ahead = value
 
-    def look_up(self) -> str:
-        """One request's work: wait for the backend, fetch pages ahead, read a row, hash it."""
-        item = self.random.randrange(ROWS)
-        time.sleep(BACKEND_SECONDS * self.random.uniform(0.8, 1.2) + PAGE_SECONDS * self.prefetch_pages)
-        row = self._catalogue().execute("SELECT name FROM items WHERE id = ?", (item,)).fetchone()
-        digest = hashlib.sha256(f"{row[0]}/{item}".encode() * 16).hexdigest()
-        logging.getLogger("shop").debug("looked up %s: %s", item, digest)
-        return digest
+    def hear(self, world: Mapping[str, float]) -> None:
+        """Let the world change."""
+        if "import_orders" in world:
+            threading.Thread(target=self.orders.grow, args=(int(world["import_orders"]),), daemon=True).start()
+        if "downstream_seconds" in world:
+            self.items.downstream_seconds = world["downstream_seconds"]
 
-    def _catalogue(self) -> sqlite3.Connection:
-        if not hasattr(self._local, "connection"):  # one connection a thread, as SQLite asks
-            self._local.connection = sqlite3.connect(":memory:")
-            self._local.connection.execute("CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT)")
-            self._local.connection.executemany("INSERT INTO items VALUES (?, ?)", ((i, f"item {i}") for i in range(ROWS)))
-        connection: sqlite3.Connection = self._local.connection
-        return connection
+    def close(self) -> None:
+        """Let every thread go."""
+        for part in (self.orders, self.pages, self.scoring, self.items):
+            part.close()
+
+
+class Meter:
+    """What one part says of itself on the metrics page: requests, errors, and how long answers took."""
+
+    def __init__(self, part: str, registry: CollectorRegistry) -> None:
+        from prometheus_client import Counter, Histogram
+
+        self._requests = Counter(f"{part}_requests_total", "Requests", registry=registry)
+        self._errors = Counter(f"{part}_errors_total", "Requests refused", registry=registry)
+        self._seconds = Histogram(f"{part}_seconds", "Time to answer", buckets=BUCKETS, registry=registry)
+
+    async def answer(self, ask: Callable[[], bytes | Future[object]]) -> Response:
+        """Answer a request by what `ask` returns or promises, and count it."""
+        from starlette.responses import PlainTextResponse, Response
+
+        started = time.perf_counter()
+        self._requests.inc()
+        try:
+            found = ask()
+            answer = found if isinstance(found, bytes) else await asyncio.wrap_future(found)
+        except QueueFull:
+            self._errors.inc()
+            return PlainTextResponse("busy", status_code=503)
+        self._seconds.observe(time.perf_counter() - started)
+        return Response(answer) if isinstance(answer, bytes) else PlainTextResponse(str(answer))
 
 
 def application(shop: Shop) -> Starlette:
-    """The HTTP face: `/item`, `/metrics`, and `/levers/{name}` to read and set."""
-    from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+    """The HTTP face: the four parts, `/metrics`, and `/levers/{name}` to read and set."""
+    from prometheus_client import CollectorRegistry, generate_latest
+    from prometheus_client.core import CounterMetricFamily
     from starlette.applications import Starlette
     from starlette.responses import JSONResponse, PlainTextResponse
     from starlette.routing import Route
 
     registry = CollectorRegistry()
-    seconds = Histogram("http_request_duration_seconds", "Time to answer", buckets=BUCKETS, registry=registry)
-    requests = Counter("http_requests_total", "Requests", registry=registry)
-    errors = Counter("http_errors_total", "Requests answered with 5xx", registry=registry)
-    Gauge("shop_queue_length", "Requests waiting", registry=registry).set_function(lambda: shop.pool.queued)
 
-    async def item(request: Request) -> Response:
-        started = time.perf_counter()
-        requests.inc()
-        try:
-            digest = await asyncio.wrap_future(shop.pool.submit(shop.look_up))
-        except QueueFull:
-            errors.inc()
-            return PlainTextResponse("busy", status_code=503)
-        seconds.observe(time.perf_counter() - started)
-        return PlainTextResponse(str(digest))
+    class Hits:
+        def collect(self) -> list[CounterMetricFamily]:
+            return [CounterMetricFamily("pages_hits", "Pages found in the cache", value=shop.pages.hits)]
+
+    registry.register(Hits())
+
+    def part(name: str, work: Callable[[int], bytes | Future[object]]) -> Callable[[Request], Awaitable[Response]]:
+        meter = Meter(name, registry)
+
+        async def endpoint(request: Request) -> Response:
+            number = int(request.query_params.get("n", "0"))
+            return await meter.answer(lambda: work(number))
+
+        return endpoint
 
     async def metrics(request: Request) -> Response:
         return PlainTextResponse(generate_latest(registry))
@@ -133,20 +178,28 @@ def application(shop: Shop) -> Starlette:
         return JSONResponse({"value": shop.levers()[name]})
 
     routes = [
-        Route("/item", item),
+        Route("/orders", part("orders", shop.orders.account)),
+        Route("/page", part("pages", shop.pages.get)),
+        Route("/score", part("scoring", shop.scoring.score)),
+        Route("/item", part("items", shop.items.stock)),
         Route("/metrics", metrics),
         Route("/levers/{name}", lever, methods=["GET", "PUT"]),
     ]
     return Starlette(routes=routes)
 
 
-async def serve(shop: Shop, port: int, duration: float) -> None:
-    """Serve on loopback until `duration` seconds are over, standard input ends, or a signal comes."""
+async def serve(shop: Shop, port: int, duration: float, orphaned: Callable[[], object]) -> None:
+    """Serve on loopback until `duration` seconds are over, standard input ends (then `orphaned` is called), or a signal comes."""
     import uvicorn
 
     listener = socket.create_server(("127.0.0.1", port))
     config = uvicorn.Config(
-        application(shop), log_level="critical", access_log=False, lifespan="off", timeout_graceful_shutdown=1
+        application(shop),
+        log_level="critical",
+        access_log=False,
+        lifespan="off",
+        timeout_keep_alive=60,
+        timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)
     print(json.dumps({"port": listener.getsockname()[1]}), flush=True)  # noqa: T201 (its one line for whoever started it)
@@ -155,36 +208,41 @@ async def serve(shop: Shop, port: int, duration: float) -> None:
     def stop() -> None:
         server.should_exit = True
 
+    def end() -> None:
+        orphaned()
+        loop.call_soon_threadsafe(stop)
+
     loop.call_later(duration, stop)
-    end_with_stdin(lambda: loop.call_soon_threadsafe(stop))
+    follow_stdin(shop.hear, end)
     await server.serve(sockets=[listener])
 
 
-def end_with_stdin(stop: Callable[[], object]) -> None:
-    """Call `stop` when standard input ends: whoever started this process has gone, however it went."""
+def follow_stdin(hear: Callable[[dict[str, float]], object], end: Callable[[], object]) -> None:
+    """Call `hear` with each line of JSON on standard input, and `end` when it ends: whoever started this process has gone."""
 
-    def wait() -> None:
-        sys.stdin.buffer.read()
-        stop()
+    def follow() -> None:
+        for line in sys.stdin:
+            hear(json.loads(line))
+        end()
 
-    threading.Thread(target=wait, daemon=True).start()
+    threading.Thread(target=follow, daemon=True).start()
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The service's command line."""
-    parser = argparse.ArgumentParser(prog="trimtab.demo.workload", description="A small HTTP service with too few workers.")
+    parser = argparse.ArgumentParser(prog="trimtab.demo.workload", description="A small shop over HTTP.")
+    parser.add_argument("--folder", type=Path, required=True, help="for its databases; removed when standard input ends")
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--queue-limit", type=int, default=QUEUE_LIMIT)
     parser.add_argument("--duration", type=float, default=600.0, help="seconds to live at most")
     options = parser.parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(message)s")
-    shop = Shop(WorkerPool(options.workers, options.queue_limit))
+    sys.setswitchinterval(SWITCH_SECONDS)
+    shop = Shop.open(options.folder)
     shop.pull("log_level", "warning")
     try:
-        asyncio.run(serve(shop, options.port, options.duration))
+        asyncio.run(serve(shop, options.port, options.duration, lambda: shutil.rmtree(options.folder, ignore_errors=True)))
     finally:
-        shop.pool.close()
+        shop.close()
 
 
 if __name__ == "__main__":

@@ -324,12 +324,13 @@ class JournalRow:
     """One line of the journal: a transition of an action, or a note about one, or about the agent (`action_id` empty).
 
     `hash` is the SHA-256, or the HMAC where a key is configured, over the row and `previous`: no row
-    can be altered or removed unseen.
+    can be altered or removed unseen. Kinds of notes: paused, resumed, storm, reloaded, reload_refused, reload_failed, frozen,
+    unfrozen, learned, checked, recalled, pruned, note.
     """
 
     seq: int
     at: float
-    kind: str  # transition | paused | resumed | frozen | unfrozen | learned | checked | recalled | note
+    kind: str  # transition, or a kind of note
     action_id: str
     from_state: ActionState | None
     to_state: ActionState | None

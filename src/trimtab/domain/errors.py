@@ -9,6 +9,7 @@ TrimtabError                what happened, where, what to do
 │   └── Permanent           looking again will not help
 ├── IllegalTransition       a state change that the life of an action does not know
 ├── StoreError              a store cannot be read or written
+│   ├── StoreDamaged        a file is no database, or not a whole one
 │   └── JournalCorrupt      the hash chain of the journal does not hold
 ├── AlreadyRunning          a second agent on one data folder
 ├── NotFound                no such action, goal or series
@@ -67,6 +68,10 @@ class IllegalTransition(TrimtabError):
 
 class StoreError(TrimtabError):
     """A store cannot be read or written."""
+
+
+class StoreDamaged(StoreError):
+    """A file is no database (any more), or is damaged: trying again will not help."""
 
 
 class JournalCorrupt(StoreError):

@@ -8,6 +8,7 @@ from enum import StrEnum
 LeverValue = bool | int | float | str
 
 ABSENT, RUNNING, DONE, BROKEN = "absent", "running", "done", "broken"  # what a job's probe answers
+JOB_STATES = (ABSENT, RUNNING, DONE, BROKEN)
 
 
 class LeverKind(StrEnum):
@@ -84,6 +85,7 @@ class LeverSpec:
     run_once: bool = False  # a job: its settings are absent and done, and only a person asks for the way back
     takes_seconds: float = 0.0  # how long an effect may be under way before it is given up; 0: it is there at once
     action_type: str = ""  # what beliefs are kept by; empty: from the lever's name and the way it is moved
+    gradual: bool = False  # it gets to a value through those in between, and may be cut off there
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "locks", self.locks | {self.element})
@@ -112,9 +114,16 @@ class LeverSpec:
         what = "whole numbers" if self.kind is LeverKind.INTEGER else "numbers"
         return what if self.bounds is None else f"{what} from {self.bounds[0]:g} to {self.bounds[1]:g}"
 
-    def at_work(self, value: LeverValue | None) -> bool:
-        """Whether `value` says that a job's effect is under way, or got stuck half done: not there, and not absent either."""
-        return self.run_once and value in (RUNNING, BROKEN)
+    def half_way(self, value: LeverValue | None, start: LeverValue | None, end: LeverValue) -> bool:
+        """Whether `value` is what a move from `start` to `end` shows before it is over, or where it got stuck.
+
+        >>> LeverSpec("pool", "shop", gradual=True).half_way(5, 2, 8)
+        True
+        """
+        if self.run_once:
+            return value in (RUNNING, BROKEN)
+        between = self.gradual and value is not None and start is not None and way(start, value) == way(value, end) != 0
+        return between and value is not None and not self.same(value, end) and not self.same(value, start)
 
     def same(self, a: LeverValue | None, b: LeverValue | None) -> bool:
         """Whether two values are one setting; floats to within a thousandth of a step, since services round what they store.

@@ -125,6 +125,7 @@ class Series:
     unit: Unit = Unit.NONE
     source: str = ""  # the sensor that reads it, e.g. "prometheus http://127.0.0.1:9100/metrics"
     metadata: tuple[tuple[str, str], ...] = ()
+    _id: str = field(default="", init=False, repr=False, compare=False)  # asked for at every sample, so written out once
 
     @classmethod
     def named(cls, name: str, element: str = "", labels: Mapping[str, str] | None = None, **about: str) -> Series:
@@ -140,8 +141,10 @@ class Series:
     @property
     def metric_id(self) -> str:
         """A stable id of the identity, e.g. `shop/p95_seconds{route="/pay"}`, unique within one agent."""
-        labels = ",".join(f'{key}="{value}"' for key, value in self.labels)
-        return f"{self.element}/{self.name}" + (f"{{{labels}}}" if labels else "")
+        if not self._id:
+            labels = ",".join(f'{key}="{value}"' for key, value in self.labels)
+            object.__setattr__(self, "_id", f"{self.element}/{self.name}" + (f"{{{labels}}}" if labels else ""))
+        return self._id
 
 
 @dataclass(frozen=True, slots=True)

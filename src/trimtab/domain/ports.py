@@ -192,8 +192,18 @@ class Journal(Protocol):
         """Sequence number and hash of the last row; (0, "") in an empty journal."""
         ...
 
-    async def verify(self) -> int:
-        """Check the whole chain; returns its length, raises `JournalCorrupt` naming the first row that does not hold."""
+    async def verify(self, *, rest: float = 0.0) -> int:
+        """Check the whole chain; returns its length, raises `JournalCorrupt` naming the first row that does not hold.
+
+        Between two stretches `rest` seconds are left to others.
+        """
+        ...
+
+    async def prune(self, before: float, *, at: float) -> int:
+        """Give up the oldest rows, as far as all their actions ended before `before` for good; returns how many.
+
+        A row of kind `pruned`, written at `at`, holds what `verify` goes on from. What recovery needs stays, whatever its age.
+        """
         ...
 
     async def close(self) -> None:

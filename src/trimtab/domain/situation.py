@@ -34,3 +34,5 @@ class Situation:
     paused: bool = False
     samples: Mapping[str, int] | None = None  # goal id → samples that show the level it is at now
     trouble: str | None = None  # why nothing may be decided at all: a store is lost
+    paused_because: str | None = None  # the sentence where `paused`: who, since when, how to go on
+    resumed_at: float | None = None  # when a person last resumed: harm done before that is forgiven

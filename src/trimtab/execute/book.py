@@ -117,6 +117,17 @@ class Book:
         """Write a row that moves no action."""
         self._wrote(await self.journal.note(kind, reason, at=now, actor=actor, data=data, action_id=action_id))
 
+    async def prune(self, before: float, now: float) -> int:
+        """Let the journal give up what ended before `before`, and forget the same; returns how many rows went."""
+        removed = await self.journal.prune(before, at=now)
+        if removed:
+            old = [record.action_id for record in self._records.values() if record.state.terminal and record.since < before]
+            for action_id in old:
+                if await self.journal.get(action_id) is None:
+                    self._records.pop(action_id, None)
+            self.counts, self.head = dict(await self.journal.counts()), await self.journal.head()
+        return removed
+
     def amend(self, record: ActionRecord, **changes: Any) -> ActionRecord:
         """Note something in memory that need not survive a crash (what it waits for).
 

@@ -8,6 +8,7 @@ journalled it, and never again: whoever finds an action `applying` looks what be
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from trimtab.domain.actions import ActionRecord
@@ -20,7 +21,7 @@ from trimtab.execute.book import Book
 from trimtab.execute.kin import STANDING, holder_of
 from trimtab.execute.levers import LeverBook
 from trimtab.execute.observer import Evidence, Observer
-from trimtab.execute.trial import Seen, Step, TrialRules, after_rollback, holds_ours, in_place, next_step
+from trimtab.execute.trial import Seen, Step, TrialRules, after_rollback, half_way, holds_ours, in_place, next_step
 
 START_PATIENCE = 60.0  # seconds that a scheduled action waits for its lever to answer, or its locks to come free
 
@@ -28,7 +29,8 @@ START_PATIENCE = 60.0  # seconds that a scheduled action waits for its lever to 
 class Executor:
     """Moves actions through their life. One `advance` runs per action at a time; the agent sees to that.
 
-    `paused`: nothing new starts. `hold`: why nothing new may start for now, though nobody paused.
+    `paused`: nothing new starts. `hold`: why nothing new may start for now, though nobody paused. `kill_switch` and `gate` are
+    asked right before every start: a pause from outside of the process, and why this action may not start at this time.
     """
 
     def __init__(self, book: Book, levers: LeverBook, evidence: Evidence, clock: Clock, rules: TrialRules, *, at_once: int = 3):
@@ -36,12 +38,19 @@ class Executor:
         self.levers = levers
         self.paused = False
         self.hold: str | None = None
+        self.kill_switch: Callable[[], str | None] = lambda: None
+        self.gate: Callable[[ActionRecord, float], str | None] = lambda record, now: None
         self._observer = Observer(book, levers, evidence, clock, rules)
         self._clock = clock
         self._rules = rules
         self._at_once = at_once
         self._starting = asyncio.Lock()  # one action at a time passes from scheduled to applying
         self._recalls: dict[str, tuple[str, str]] = {}  # action id → (why it is to be taken back, who said so)
+
+    @property
+    def stopped(self) -> str | None:
+        """Why nothing new starts until a person says so; None where it may."""
+        return "paused: nothing new starts" if self.paused else self.kill_switch()
 
     def due(self, now: float) -> tuple[ActionRecord, ...]:
         """Every action that something may become of now."""
@@ -95,6 +104,9 @@ class Executor:
             if void:
                 return await self.book.move(record, S.EXPIRED, void, self._clock.now())
             record = await self._intend(record, value)
+        if (closed := self._closed(record)) is not None:  # since the intent was made durable
+            why = f"{closed}: nothing was set"
+            return await self.book.move(record, S.FAILED, why, self._clock.now(), error=why, interrupted=True)
         return await self._apply(record)
 
     async def _intend(self, record: ActionRecord, value: LeverValue) -> ActionRecord:
@@ -113,10 +125,8 @@ class Executor:
 
     def _blocked(self, record: ActionRecord) -> str | None:
         """Why the action may not start now. Asked again right before it does, with nothing awaited in between."""
-        if self.paused:
-            return "paused: nothing new starts"
-        if self.hold is not None:
-            return self.hold
+        if (closed := self._closed(record)) is not None:
+            return closed
         under_way = self.book.under_way()
         if len(under_way) >= self._at_once:
             return f"{len(under_way)} actions are under way, {self._at_once} at once are allowed"
@@ -127,8 +137,11 @@ class Executor:
         trusts = [guard.trust for guard in self._observer.guards(record)] + ([goal.trust] if goal is not None else [])
         return next((trust.reason or trust.health.value for trust in trusts if not trust.ok), None)
 
+    def _closed(self, record: ActionRecord) -> str | None:
+        return self.stopped or self.hold or self.gate(record, self._clock.now())
+
     async def _wait_or_expire(self, record: ActionRecord, why: str) -> ActionRecord:
-        if self.paused or self._clock.now() - record.since < START_PATIENCE:
+        if self.stopped or self._clock.now() - record.since < START_PATIENCE:
             return self.book.amend(record, reason=f"waiting to start: {why}")
         return await self.book.move(record, S.EXPIRED, f"could not start for {START_PATIENCE:g} s: {why}", self._clock.now())
 
@@ -154,7 +167,7 @@ class Executor:
         if in_place(record, seen):
             reason = f"{action.lever_id} reads {setting(seen.value)}; settling for {action.settle_seconds:g} s"
             return await self.book.move(record, S.SETTLING, reason, seen.now, acknowledged=True, in_place_at=seen.now)
-        if error is None and seen.spec.at_work(seen.value):
+        if error is None and half_way(record, seen):
             reason = f"{action.lever_id} is {seen.value}: waiting until it is done"
             return await self.book.move(record, S.PROBING, reason, seen.now, acknowledged=True)
         message = (
@@ -176,9 +189,20 @@ class Executor:
     async def _watch(self, record: ActionRecord) -> ActionRecord:
         seen = await self._see(record)
         step = next_step(record, seen, self._rules)
+        if step is None and record.state is S.PROBING and seen.spec.gradual and half_way(record, seen):
+            record, seen = await self._go_on(record)
+            step = next_step(record, seen, self._rules)
         if step is not None and step.to is S.ROLLING_BACK and record.state in STANDING and not seen.quiet:
             return self._make_room(record)
         return record if step is None else await self._take(record, step, seen)
+
+    async def _go_on(self, record: ActionRecord) -> tuple[ActionRecord, Seen]:
+        """A pool that is on its way, and nowhere else, is asked again for the very same value: it goes on from there."""
+        try:
+            await self.levers.put(record.action.lever_id, record.action.to_value, self._clock.now())
+        except LeverError as error:
+            record = self.book.amend(record, error=error.message)
+        return record, await self._see(record)
 
     def _make_room(self, record: ActionRecord) -> ActionRecord:
         """Let the trial that holds the lock be taken back first; two hands at once on one thing could not be told apart."""
@@ -217,7 +241,7 @@ class Executor:
         done = after_rollback(record, seen)
         if done is None and record.snapshot is not None and holds_ours(record, seen):
             try:
-                await self.levers.put(record.action.lever_id, record.snapshot, seen.now)
+                await self.levers.put(record.action.lever_id, record.snapshot, seen.now, undo=True)
             except LeverError as error:
                 record = self.book.amend(record, error=error.message)
             record = self.book.amend(record, acknowledged=True)

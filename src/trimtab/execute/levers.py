@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from trimtab.domain.errors import LeverError, NotFound, Permanent, Retryable
-from trimtab.domain.levers import DONE, LeverValue
+from trimtab.domain.levers import LeverValue
 from trimtab.domain.metrics import Health, Trust
-from trimtab.domain.ports import Lever
+from trimtab.domain.ports import Lever, Restorable
 from trimtab.domain.situation import LeverState
 
 EFFECT_TIMEOUT = 5.0  # seconds for one read or one set; after that the effect is in doubt and is probed
@@ -59,15 +59,19 @@ class LeverBook:
         self._saw(lever_id, value, now)
         return value
 
-    async def put(self, lever_id: str, value: LeverValue, now: float) -> None:
-        """Ask the target to hold `value`. Raises `Permanent` where it refused, `Retryable` where the effect is in doubt."""
+    async def put(self, lever_id: str, value: LeverValue, now: float, *, undo: bool = False) -> None:
+        """Ask the target to hold `value`, with `undo` to hold it again.
+
+        Raises `Permanent` where it refused, `Retryable` where the effect is in doubt.
+        """
         lever = self.lever(lever_id)
         if not isinstance(value, str | bool) and lever.spec.bounds is not None and not lever.spec.allows(value):
             low, high = lever.spec.bounds
             raise Permanent(f"{lever_id} may not be set to {value}: outside of {low:g} to {high:g}")
         self._ours[lever_id] = (*self._ours.get(lever_id, ()), value)
         try:
-            await asyncio.wait_for(lever.set(value), self._timeout)
+            call = lever.restore if undo and isinstance(lever, Restorable) else lever.set
+            await asyncio.wait_for(call(value), self._timeout)
         except TimeoutError:
             raise Retryable(f"{lever_id} did not acknowledge {value!r} within {self._timeout:g} s") from None
         except LeverError:
@@ -93,7 +97,7 @@ class LeverBook:
     def _saw(self, lever_id: str, value: LeverValue, now: float) -> None:
         state = self._states[lever_id]
         ours = self._ours.get(lever_id, ())
-        on_its_way = state.spec.at_work(value) and DONE in ours  # a job that we started
+        on_its_way = len(ours) > 1 and any(state.spec.half_way(value, start, end) for start in ours for end in ours)
         foreign = bool(ours) and not on_its_way and not any(state.spec.same(value, own) for own in ours)
         self._ours[lever_id] = ours if on_its_way else (value,)
         moved = now if foreign else state.moved_by_others_at

@@ -12,7 +12,7 @@ from trimtab.domain.actions import ActionRecord, OptimizationAction, unique
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.errors import Conflict, LeverError
 from trimtab.domain.goals import GoalState
-from trimtab.domain.levers import LeverValue
+from trimtab.domain.levers import LeverValue, Reversibility
 from trimtab.domain.words import setting
 from trimtab.execute.executor import Executor
 
@@ -53,6 +53,8 @@ async def roll_back(executor: Executor, action_id: str, now: float, *, actor: st
     undoable = record.state.in_flight or record.state in (S.KEPT, S.KEPT_ON_PROBATION, S.ROLLBACK_FAILED)
     if not undoable or record.state is S.ROLLING_BACK:
         raise Conflict(f"{action_id} is {record.state.value}: there is nothing to take back")
+    if record.action.reversibility is Reversibility.IRREVERSIBLE:
+        raise Conflict(f"{action_id} cannot be taken back: it is declared irreversible", remedy="undo it by hand at its target")
     later = [r for r in executor.book.records if r.action.lever_id == record.action.lever_id and r.executed_at is not None]
     if later and later[-1].action_id != action_id and later[-1].state in (S.KEPT, S.KEPT_ON_PROBATION):
         raise Conflict(f"{later[-1].action_id} has moved {record.action.lever_id} since", remedy="take that one back first")

@@ -92,13 +92,13 @@ def _probing(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None
         if seen.now - record.since < PROBE_SECONDS:
             return None
         return Step(S.ROLLING_BACK, f"{seen.unreadable}; turning back", interrupted=True)
-    if seen.spec.at_work(seen.value):
-        return _at_work(record, seen, rules)
+    if half_way(record, seen):
+        return _half_way(record, seen, rules)
     if in_place(record, seen):
         return _found_in_place(record, seen)
     if not seen.spec.same(seen.value, record.snapshot):
         return Step(S.YIELDED, _foreign(record, seen))
-    if seen.now < (record.executed_at or record.since) + IN_DOUBT_SECONDS and not record.acknowledged:
+    if seen.now < (record.executed_at or record.since) + in_doubt(seen.spec) and not record.acknowledged:
         return None  # a slow target may still carry out what it was asked
     if seen.spec.run_once and record.in_place_at is None and record.acknowledged:
         return Step(S.FAILED, f"{record.action.lever_id} ended without an effect and is {seen.value} again: nothing changed")
@@ -110,18 +110,19 @@ def _probing(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None
     )
 
 
-def _at_work(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
-    """A job that runs is waited for while its guards hold; one that broke or takes too long is taken back."""
+def _half_way(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
+    """A job that runs, or a pool on its way, is waited for while its guards hold; what breaks or takes too long is taken back."""
     ended = _called_off(record, seen, rules)
     if ended:
         return ended
     if record.interrupted:
         why = "the agent was interrupted, so that nothing could prove this change"
-        return Step(S.ROLLING_BACK, f"{record.action.lever_id} is {seen.value}; {why}", interrupted=True)
+        return Step(S.ROLLING_BACK, f"{record.action.lever_id} is {setting(seen.value)}; {why}", interrupted=True)
     if seen.value == BROKEN:
         return Step(S.ROLLING_BACK, f"{record.action.lever_id} broke", interrupted=True)
-    if seen.now - (record.executed_at or record.since) > seen.spec.takes_seconds:
-        why = f"{record.action.lever_id} is not done after {seen.spec.takes_seconds:g} s"
+    patience = max(seen.spec.takes_seconds, PROBE_SECONDS)
+    if seen.now - (record.executed_at or record.since) > patience:
+        why = f"{record.action.lever_id} is {setting(seen.value)}, and not done after {patience:g} s"
         return Step(S.ROLLING_BACK, why, interrupted=True)
     return None
 
@@ -240,7 +241,7 @@ def _called_off(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | N
         return Step(S.ROLLING_BACK, seen.recall, interrupted=True)
     if seen.value is not None and not holds_ours(record, seen):
         return Step(S.YIELDED, _foreign(record, seen))
-    if seen.spec.at_work(seen.value) and record.state is not S.PROBING:
+    if seen.spec.run_once and half_way(record, seen) and record.state is not S.PROBING:
         return Step(S.ROLLING_BACK, f"{record.action.lever_id} was done and is {seen.value} now", interrupted=True)
     return _breach(record, seen, rules)
 
@@ -290,6 +291,11 @@ def _untrusted(seen: Seen) -> str | None:
     return next((state.trust.reason for state in seen.guards if not state.trust.ok), None)
 
 
+def in_doubt(spec: LeverSpec) -> float:
+    """For how long, in seconds, what was asked may still take effect unseen."""
+    return max(IN_DOUBT_SECONDS, spec.takes_seconds) if spec.gradual else IN_DOUBT_SECONDS
+
+
 def in_place(record: ActionRecord, seen: Seen) -> bool:
     """Whether the lever holds the value that the action set."""
     return seen.spec.same(seen.value, record.action.to_value)
@@ -297,7 +303,13 @@ def in_place(record: ActionRecord, seen: Seen) -> bool:
 
 def holds_ours(record: ActionRecord, seen: Seen) -> bool:
     """Whether what stands there is the action's doing, whole or half done: what may be taken back."""
-    return in_place(record, seen) or seen.spec.at_work(seen.value)
+    on_its_way = seen.spec.run_once or record.state in (S.APPLYING, S.PROBING, S.ROLLING_BACK)
+    return in_place(record, seen) or (on_its_way and half_way(record, seen))
+
+
+def half_way(record: ActionRecord, seen: Seen) -> bool:
+    """Whether the action's effect is under way, or got stuck."""
+    return seen.spec.half_way(seen.value, record.action.from_value, record.action.to_value)
 
 
 def _foreign(record: ActionRecord, seen: Seen) -> str:
@@ -310,13 +322,13 @@ def after_rollback(record: ActionRecord, seen: Seen) -> Step | None:
     if record.action.reversibility is Reversibility.IRREVERSIBLE:
         return Step(S.ROLLBACK_FAILED, f"{record.reason}; the action is irreversible: a person has to decide")
     if seen.value is not None and seen.spec.same(seen.value, record.snapshot):
-        if not record.acknowledged and seen.now < (record.executed_at or record.since) + IN_DOUBT_SECONDS:
+        if not record.acknowledged and seen.now < (record.executed_at or record.since) + in_doubt(seen.spec):
             return None  # what was asked may still take effect: then it has to be taken back
         done = f"{record.action.lever_id} is back at {setting(seen.value)}, read back"
         return Step(record.undo_ends, f"{record.rollback_reason or record.reason}; {done}")
     if seen.value is not None and not holds_ours(record, seen):
         return Step(S.YIELDED, _foreign(record, seen))
-    if seen.now - record.since > ROLLBACK_SECONDS:
+    if seen.now - record.since > max(ROLLBACK_SECONDS, seen.spec.takes_seconds if seen.spec.gradual else 0.0):
         stuck = seen.unreadable or f"{record.action.lever_id} still reads {setting(seen.value)}"
         return Step(
             S.ROLLBACK_FAILED, f"could not restore {record.action.lever_id} to {setting(record.snapshot)}: {stuck}; it is frozen"

@@ -6,18 +6,25 @@ the stage that carries it out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from trimtab.domain.actions import ActionRecord, JournalRow, OptimizationAction, Plan
 from trimtab.domain.actions import ActionState as S
+from trimtab.domain.errors import Conflict, StoreError
 from trimtab.domain.goals import GoalState
 from trimtab.domain.levers import LeverValue
 from trimtab.domain.metrics import Series, Trust
 from trimtab.execute import requests
+from trimtab.loop.gatekeeper import Gatekeeper
 from trimtab.loop.parts import Parts
 from trimtab.loop.schedule import Schedule, Stage
 from trimtab.loop.status import status_of
+from trimtab.loop.throttle import Throttle
+
+TAKE_BACK_SECONDS = 4.0  # that a person waits for everything to be undone; what is late goes on
 
 
 class Desk:
@@ -31,12 +38,23 @@ class Desk:
         self.parts = parts
         self.clock, self.monitor, self.executor, self.evidence = parts.clock, parts.monitor, parts.executor, parts.evidence
         self.book, self.levers, self.journal = parts.executor.book, parts.executor.levers, parts.executor.book.journal
+        self.gatekeeper = Gatekeeper(parts.executor, parts.plan_settings, parts.pause_file)
+        self.own_goals: tuple[GoalState, ...] = ()  # what the agent may cost, and does
+        self.throttle = Throttle(parts.pace, parts.cpu_seconds, parts.selfwatch)
         self._troubles: dict[str, str] = {}  # what does not work → why nothing may be decided until it does
         self._running = self._stopping = False
 
     def get_status(self) -> dict[str, Any]:
         """How the agent and its goals stand, in the fields of `GET /agent/status`."""
         return status_of(self)
+
+    @property
+    def identity(self) -> str:
+        """What tells the data folder of this agent from every other; empty where it keeps nothing on disk."""
+        try:
+            return self.parts.identity()
+        except StoreError:  # nobody is told a wrong one
+            return ""
 
     @property
     def trouble(self) -> str | None:
@@ -48,23 +66,24 @@ class Desk:
         """starting | running | hold | paused | stopping."""
         if not self._running:
             return "starting" if not self._stopping else "stopping"
-        if self.executor.paused:
+        if self.gatekeeper.paused:
             return "paused"
         return "hold" if self._gated else "running"
 
     @property
     def _gated(self) -> bool:
-        """Whether something that decisions rest on cannot be trusted: a store, a goal, a guard, a lever."""
+        """Whether a storm halts it, or what decisions rest on cannot be trusted: a store, a goal, a guard, a lever."""
         analysis = self.evidence.analysis
         trusts = [state.trust for state in analysis.goals] + [state.trust for state in analysis.guards]
         trusts += [state.trust for state in self.levers.states.values() if state.read_at]
-        return self.trouble is not None or not all(trust.ok for trust in trusts)
+        stormy = self.gatekeeper.closing is not None or self.gatekeeper.storm(self.clock.now()) is not None
+        return stormy or self.trouble is not None or not all(trust.ok for trust in trusts)
 
     @property
     def holds(self) -> tuple[str, ...]:
         """Why nothing is decided about what: one sentence each."""
         levers = (state.trust.reason for state in self.levers.states.values() if not state.trust.ok and state.read_at)
-        return (*self._troubles.values(), *self.evidence.analysis.holds, *levers)
+        return (*self.gatekeeper.holds(self.clock.now()), *self._troubles.values(), *self.evidence.analysis.holds, *levers)
 
     @property
     def ready(self) -> tuple[bool, str]:
@@ -88,8 +107,8 @@ class Desk:
         return list(reversed(self.book.records))[:count]
 
     def goal_states(self) -> list[GoalState]:
-        """How the goals stood at the last analysis."""
-        return list(self.evidence.analysis.goals)
+        """How the goals stood at the last analysis; the agent's own come last."""
+        return [*self.evidence.analysis.goals, *self.own_goals]
 
     def series(self) -> list[tuple[Series, float | None, float | None, Trust]]:
         """Every series with its latest sample (value, time) and whether it can be trusted."""
@@ -127,22 +146,52 @@ class Desk:
         await self._at_once(action_id)
         return self.book.get(action_id)
 
-    async def _at_once(self, action_id: str) -> None:
-        """Take an action further now, without waiting for the next turn."""
+    async def _at_once(self, *action_ids: str) -> None:
+        """Take actions further now, without waiting for the next turn."""
         self.schedule.wake(Stage.EXECUTE)
 
     rollback = rollback_action
 
-    async def pause(self, actor: str) -> None:
-        """Start nothing new from this moment on; what is under way is finished or undone. Survives a restart."""
-        self.executor.paused = True
-        await self.book.note("paused", f"paused by {actor}", self.clock.now(), actor=actor)
+    async def pause(self, actor: str, *, undo: bool = False) -> Sequence[str]:
+        """Start nothing new from this moment on; what is under way is finished or undone. Survives a restart.
+
+        With `undo`, whatever is under way is taken back at once, and what waits to start is withdrawn; returns their ids.
+        """
+        await self.gatekeeper.pause(actor, self.clock.now())
+        return await self._take_all_back(actor) if undo else ()
+
+    async def _take_all_back(self, actor: str) -> Sequence[str]:
+        taken = []
+        for record in (*self.book.under_way(), *self.book.in_state(S.SCHEDULED)):
+            with suppress(Conflict):  # it is being taken back already
+                await requests.roll_back(self.executor, record.action_id, self.clock.now(), actor=actor)
+                taken.append(record.action_id)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._at_once(*taken), TAKE_BACK_SECONDS)
+        return taken
+
+    async def wind_down(self, reason: str) -> None:
+        """Start nothing more, and undo what is unproven while still answering; what does not get done is done at the end."""
+        self.gatekeeper.closing = reason
+        taken = [record.action_id for record in self.book.under_way()]
+        for action_id in taken:
+            self.executor.recall(action_id, f"{reason} before the change was proven", "trimtab")
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._at_once(*taken), TAKE_BACK_SECONDS)
 
     async def resume(self, actor: str) -> None:
-        """Start again."""
-        await self.book.note("resumed", f"resumed by {actor}", self.clock.now(), actor=actor)
-        self.executor.paused = False
+        """Start again, after a pause or a storm halt. The file that pauses is for whoever made it to remove."""
+        await self.gatekeeper.resume(actor, self.clock.now())
         self.schedule.wake(Stage.PLAN)
+
+    async def reload(self, actor: str) -> Sequence[str]:
+        """Read the configuration anew and go on with it; returns which settings changed.
+
+        Raises `ConfigError` with every mistake, in which case nothing changes, and `Conflict` where this cannot be done now.
+        """
+        if self.parts.reload is None:
+            raise Conflict("this agent cannot reload its configuration", remedy="Only one that `trimtab run` started can")
+        return await self.parts.reload(actor)
 
     async def submit(self, lever_id: str, value: LeverValue, *, reason: str, actor: str) -> ActionRecord:
         """Try a change that a person asks for, like any other: journalled, guarded, judged, and undone unless it proves itself.
@@ -150,7 +199,7 @@ class Desk:
         Raises `NotFound` for an unknown lever, `Conflict` where the value is not allowed or there is no goal to judge it by.
         """
         now = self.clock.now()
-        action = requests.requested_action(self.executor, self.goal_states(), lever_id, value, reason, now)
+        action = requests.requested_action(self.executor, self.evidence.analysis.goals, lever_id, value, reason, now)
         record = await self.book.propose(action, None, now, actor=actor, simulated=self.parts.simulated, requested=True)
         record = await self.book.move(record, S.SCHEDULED, f"asked for by {actor}: {reason}", now, actor=actor, approved_by=actor)
         self.schedule.wake(Stage.EXECUTE)

@@ -28,6 +28,7 @@ class Schedule:
 
     def __init__(self, periods: Mapping[Stage, float], start: float, on_wake: Callable[[], None] = lambda: None) -> None:
         self._periods = dict(periods)
+        self._factor = 1.0
         self._next = dict.fromkeys(periods, start)
         self._on_wake = on_wake
 
@@ -35,8 +36,14 @@ class Schedule:
         """Whether `stage` is due; if so, its next moment is a period away."""
         if self._next[stage] > now:
             return False
-        self._next[stage] = now + self._periods[stage]
+        self._next[stage] = now + self._factor * self._periods[stage]
         return True
+
+    def pace(self, factor: float) -> None:
+        """Make every period `factor` times as long. What is woken comes as soon as ever."""
+        if factor < self._factor:  # do not sit out a period that no longer holds
+            self._next = {stage: min(at, at - (self._factor - factor) * self._periods[stage]) for stage, at in self._next.items()}
+        self._factor = factor
 
     def wake(self, stage: Stage, at: float = 0.0) -> None:
         """Bring `stage` forward to `at` (by default: now)."""

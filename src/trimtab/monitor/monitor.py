@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +18,9 @@ from trimtab.domain.errors import NotFound
 from trimtab.domain.metrics import Health, Reading, Series, Trust
 from trimtab.domain.ports import Sensor
 from trimtab.monitor.aggregates import ENOUGH, Aggregate, combine, recent
+from trimtab.monitor.index import TrackIndex
 from trimtab.monitor.schedule import Schedule
-from trimtab.monitor.tracks import Track, why_invalid, why_old, why_suspect
+from trimtab.monitor.tracks import Track, allowed_age, why_invalid, why_old, why_suspect
 from trimtab.monitor.windows import RingWindow, SeriesWindow
 from trimtab.monitor.zeros import target_alive
 
@@ -33,6 +34,7 @@ class _Voice:
 
     silent_because: str | None = "has not been read yet"
     refused: int = 0  # readings of new series, beyond `max_series`
+    reads: int = 0  # that worked
 
 
 class Monitor:
@@ -53,11 +55,10 @@ class Monitor:
     ) -> None:
         self.sensors = tuple(sensors)
         self._interval, self._window_seconds = interval_seconds, window_seconds
-        self._max_samples, self._max_series = max_samples, max_series
+        self._max_series = max_series
         self._schedule = Schedule(self.sensors, interval_seconds)
         self._voices = {id(sensor): _Voice() for sensor in self.sensors}
-        self._tracks: dict[str, Track] = {}
-        self._unclaimed: dict[str, None] = {}  # restored, and yielded by no sensor so far
+        self._tracks = TrackIndex(max_series, lambda: RingWindow(window_seconds, max_samples))
 
     # -- when to read
 
@@ -73,19 +74,30 @@ class Monitor:
         """Read the sensors of `element` at `at` already, to confirm a critical reading; at most 3 extra looks an interval."""
         return self._schedule.look_again(element, at)
 
+    def pace(self, factor: float, spared: Set[str] = frozenset()) -> None:
+        """Read everything `factor` times more rarely than configured, but for the elements `spared`. 1 ends it.
+
+        How old a sample may be follows: what we read more rarely does not become stale by that.
+        """
+        self._schedule.pace(factor, spared)
+
+    def period_of(self, sensor: Sensor) -> float:
+        """Seconds between two regular reads of a sensor, as things stand."""
+        return self._schedule.period_of(sensor)
+
     # -- what was read
 
     def post(self, sensor: Sensor, result: Sequence[Reading] | Exception, now: float) -> list[Reading]:
         """File what a read came to, at once: the next `trust` knows of it. Returns the good readings, to be stored."""
         if sensor not in self._schedule:
             return []  # it was taken out of the configuration while it was being read
-        self._schedule.finished(sensor)
+        self._schedule.finished(sensor, now)
         if isinstance(result, Exception):
             self._fail(sensor, result)
             return []
         self._voices[id(sensor)].silent_because = None
         good = self._file(sensor, result, now)
-        self._note_absent(sensor, [reading.series for reading in result], now)
+        self._note_absent(sensor, result, now)
         return good
 
     def restore(self, samples: Iterable[tuple[Series, ArrayLike, ArrayLike]]) -> None:
@@ -94,9 +106,9 @@ class Monitor:
         Restored series count only once a sensor yields them again.
         """
         for series, times, values in samples:
-            track = self._track(series)
-            if track is not None and track.sensor is None:
-                self._unclaimed[series.metric_id] = None
+            track = self._tracks.find(series)
+            if track is not None:
+                self._tracks.restored(track)
             for t, v in zip(np.atleast_1d(times).tolist(), np.atleast_1d(values).tolist(), strict=True):
                 last = track.window.last if track else None
                 if track and math.isfinite(t) and math.isfinite(v) and (last is None or t > last[0]):
@@ -106,7 +118,7 @@ class Monitor:
 
     def series(self) -> list[Series]:
         """Every series that a sensor yields."""
-        return [track.series for track in self._tracks.values() if track.sensor is not None]
+        return self._tracks.series()
 
     def crowding(self) -> str | None:
         """What the last reads brought and no room was left for, in words; None where everything found its place."""
@@ -115,10 +127,27 @@ class Monitor:
 
     def trust(self, metric_id: str, now: float) -> Trust:
         """Whether a decision may rest on a series now, and why not."""
-        track = self._tracks.get(metric_id)
+        track = self._tracks.by_id.get(metric_id)
         if track is None:
             return Trust(Health.MISSING, f"no sensor yields {metric_id}")
         return track.trust(now, self._interval_of(track))
+
+    def distrusted(self, now: float) -> list[tuple[Series, Trust]]:
+        """The series that no decision may rest on now, and why: those of `series()` whose trust is not ok."""
+        found = []
+        for sensor in self.sensors:
+            interval = self._schedule.interval_of(sensor)
+            oldest, latest = now - allowed_age(interval), now + allowed_age(interval)
+            for track in self._tracks.of(sensor).values():
+                plain = track.bad is None and oldest <= track.window.newest <= latest and len(track.window) >= ENOUGH
+                if not plain and not (trust := track.trust(now, interval)).ok:
+                    found.append((track.series, trust))
+        return found
+
+    def news(self, metric_id: str, after: float, at_most: int) -> tuple[list[float], list[float]]:
+        """Times and values of the good samples of a series later than `after`, the last `at_most` of them; oldest first."""
+        track = self._tracks.by_id.get(metric_id)
+        return track.window.newer_than(after, at_most) if track is not None else ([], [])
 
     def window(self, metric_id: str) -> SeriesWindow:
         """The good samples of the analysis window. Raises `NotFound`."""
@@ -128,9 +157,9 @@ class Monitor:
 
     def history(self, metric_id: str) -> SeriesWindow:
         """All good samples in memory, those of a slow sensor from before the analysis window among them. Raises `NotFound`."""
-        track = self._tracks.get(metric_id)
+        track = self._tracks.by_id.get(metric_id)
         if track is None:
-            near = difflib.get_close_matches(metric_id, self._tracks, n=1)
+            near = difflib.get_close_matches(metric_id, self._tracks.by_id, n=1)
             raise NotFound(f"no series {metric_id}", remedy=f"Did you mean {near[0]}?" if near else "")
         return _copy(track)
 
@@ -167,29 +196,48 @@ class Monitor:
     # -- steps of `post`
 
     def _file(self, sensor: Sensor, result: Sequence[Reading], now: float) -> list[Reading]:
-        interval, good, refused = self._schedule.interval_of(sensor), [], 0
-        sound = [reading for reading in result if why_invalid(reading, now, interval) is None]
-        alive = target_alive(sound, self._last_values(sound))
+        interval, voice = self._schedule.interval_of(sensor), self._voices[id(sensor)]
+        good, refused, by_id = [], 0, self._tracks.by_id
+        alive = self._shows_life(result, now, interval)
+        voice.reads += 1
+        earliest, latest = now - allowed_age(interval), now + interval
         for reading in result:
-            track = self._track(reading.series)
+            series = reading.series
+            track = by_id.get(series.metric_id) or self._tracks.find(series)
             if track is None:
                 refused += 1
                 continue
-            self._unclaimed.pop(reading.series.metric_id, None)
-            track.claim(sensor, reading.series, now + interval)
-            track.seen_at = now
-            if self._judge(track, reading, now, interval, alive):
-                track.append(float(reading.timestamp), float(reading.value))
+            if track.sensor is not sensor or track.series is not series:
+                self._tracks.claim(track, sensor, series, latest)
+            track.absent, track.seen_at, track.read = 0, now, voice.reads
+            value, at = reading.value, reading.timestamp
+            plain = type(value) is float and type(at) is float and value - value == 0.0  # finite
+            if plain and (value or track.had_zero) and earliest <= at <= latest and at > track.window.newest:
+                track.append(at, value)
                 good.append(reading)
-        self._voices[id(sensor)].refused = refused
+            elif self._judge(track, reading, now, interval, alive):
+                track.append(float(at), float(value))
+                good.append(reading)
+        voice.refused = refused
         return good
+
+    def _shows_life(self, result: Sequence[Reading], now: float, interval: float) -> bool:
+        """Whether a read shows the target alive; asked only where a series that never was zero before says that it is now."""
+        if not any(reading.value == 0.0 and self._first_zero(reading.series) for reading in result):
+            return True
+        sound = [reading for reading in result if why_invalid(reading, now, interval) is None]
+        return target_alive(sound, self._last_values(sound))
+
+    def _first_zero(self, series: Series) -> bool:
+        track = self._tracks.by_id.get(series.metric_id)
+        return track is not None and not track.had_zero
 
     def _judge(self, track: Track, reading: Reading, now: float, interval: float, alive: bool) -> bool:
         invalid = why_invalid(reading, now, interval)
         if invalid is not None:
             track.fail(invalid, Health.INVALID)
             return False
-        if track.window.last is not None and reading.timestamp <= track.window.last[0]:
+        if reading.timestamp <= track.window.newest:
             track.note_late(float(reading.timestamp))
             return False
         old = why_old(reading, now, interval)
@@ -204,45 +252,29 @@ class Monitor:
     def _fail(self, sensor: Sensor, error: Exception) -> None:
         reason = str(error) or type(error).__name__
         self._voices[id(sensor)].silent_because = reason
-        for track in self._tracks.values():
-            if track.sensor is sensor:
-                track.fail(reason)
+        for track in self._tracks.of(sensor).values():
+            track.fail(reason)
 
-    def _note_absent(self, sensor: Sensor, yielded: Sequence[Series], now: float) -> None:
+    def _note_absent(self, sensor: Sensor, result: Sequence[Reading], now: float) -> None:
         """Mark what a read that worked did not yield; forget labelled series whose siblings go on without them."""
-        came, names = {series.metric_id for series in yielded}, {series.name for series in yielded}
-        for metric_id, track in list(self._tracks.items()):
-            if track.sensor is not sensor or metric_id in came:
-                continue
+        reads = self._voices[id(sensor)].reads
+        absent = [(metric_id, track) for metric_id, track in self._tracks.of(sensor).items() if track.read != reads]
+        names = {reading.series.name for reading in result} if absent else set()
+        promised = set(sensor.metric_names) if absent else set()
+        for metric_id, track in absent:
             track.absent += 1
             track.fail(f"absent from what {sensor.name} reads")
             replaced = track.series.name in names and track.absent >= _GONE_AFTER
-            if replaced or (track.seen_at < now - self._window_seconds and track.series.name not in sensor.metric_names):
-                del self._tracks[metric_id]
-
-    def _track(self, series: Series) -> Track | None:
-        metric_id = series.metric_id
-        track = self._tracks.get(metric_id)
-        if track is None and (len(self._tracks) < self._max_series or self._forget_restored()):
-            track = self._tracks[metric_id] = Track(series, RingWindow(self._window_seconds, self._max_samples))
-        return track
-
-    def _forget_restored(self) -> bool:
-        """Make room: restored series that nobody yields go first."""
-        if not self._unclaimed:
-            return False
-        metric_id, _ = self._unclaimed.popitem()
-        del self._tracks[metric_id]
-        return True
+            if replaced or (track.seen_at < now - self._window_seconds and track.series.name not in promised):
+                self._tracks.drop(metric_id)
 
     # -- steps of `aggregate`
 
     def _matching(self, name: str, element: str | None, where: Where) -> list[Track]:
         return [
             track
-            for track in self._tracks.values()
+            for track in self._tracks.named(name).values()
             if track.sensor is not None
-            and track.series.name == name
             and element in (None, track.series.element)
             and all(label in track.series.labels for label in where)
         ]
@@ -276,7 +308,7 @@ class Monitor:
         return self._voices[id(sensor)].silent_because
 
     def _last_values(self, read: Iterable[Reading]) -> dict[str, float]:
-        tracks = [self._tracks.get(reading.series.metric_id) for reading in read]
+        tracks = [self._tracks.by_id.get(reading.series.metric_id) for reading in read]
         return {t.series.metric_id: t.window.last[1] for t in tracks if t is not None and t.window.last is not None}
 
     def _interval_of(self, track: Track) -> float:

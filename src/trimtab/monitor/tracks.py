@@ -28,11 +28,13 @@ class Track:
     had_zero: bool = False
     absent: int = 0  # successful reads in a row that yielded it no more
     seen_at: float = -math.inf  # when it last came in, good or bad
+    read: int = 0  # number of the read that last yielded it
 
     def append(self, t: float, v: float) -> None:
         """Keep a good sample."""
         self.window.append(t, v)
-        self.had_zero = self.had_zero or v == 0.0
+        if v == 0.0:
+            self.had_zero = True
         self.bad = None
 
     def claim(self, sensor: Sensor, series: Series, latest: float) -> None:
@@ -59,10 +61,9 @@ class Track:
             return Trust(Health.WARMING_UP, "not read yet since the start")
         if self.bad is not None:
             return self.bad
-        last = self.window.last
-        if last is None:
+        if not len(self.window):
             return Trust(Health.MISSING, "no good sample yet")
-        stale = _staleness(now - last[0], interval)
+        stale = _staleness(now - self.window.newest, interval)
         if stale is not None:
             return Trust(Health.STALE, stale)
         if len(self.window) < ENOUGH:
@@ -70,8 +71,13 @@ class Track:
         return _OK
 
 
+def allowed_age(interval: float) -> float:
+    """How old a sample may be, in seconds; `interval` is its sensor's."""
+    return STALE_AFTER * interval + 1.0
+
+
 def _staleness(age: float, interval: float) -> str | None:
-    allowed = STALE_AFTER * interval + 1.0
+    allowed = allowed_age(interval)
     if age > allowed:
         return f"the last sample is {format_number(age)} s old, more than the {format_number(allowed)} s allowed"
     if age < -allowed:

@@ -5,6 +5,7 @@ Every good sample is appended by `Monitor.post`; `analyze` and `verify` read cop
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,16 +32,18 @@ class RingWindow:
     """Samples of the last `seconds`, at most `max_samples`, in two arrays that grow by doubling and are then reused.
 
     Invariants: `t` rises strictly; `len(window)` ≤ `max_samples`; the arrays hold at most twice that. The samples always lie side
-    by side, so that `t` and `v` are views without a copy; they are valid until the next `append`.
+    by side, so that `t` and `v` are views without a copy; they are valid until the next `append`. `newest` is the time of the
+    last, -inf before the first: asked for at every sample, where reading it out of the array would cost as much as all the rest.
     """
 
-    __slots__ = ("_end", "_max", "_seconds", "_start", "_t", "_v")
+    __slots__ = ("_end", "_max", "_seconds", "_start", "_t", "_v", "newest")
 
     def __init__(self, seconds: float, max_samples: int) -> None:
         self._seconds, self._max = seconds, max_samples
         size = min(_FIRST, 2 * max_samples)
         self._t, self._v = np.empty(size), np.empty(size)
         self._start = self._end = 0
+        self.newest = -math.inf
 
     def __len__(self) -> int:
         return self._end - self._start
@@ -58,19 +61,34 @@ class RingWindow:
     @property
     def last(self) -> tuple[float, float] | None:
         """Time and value of the newest sample."""
-        return (float(self._t[self._end - 1]), float(self._v[self._end - 1])) if len(self) else None
+        return (self.newest, float(self._v[self._end - 1])) if self._end > self._start else None
 
     def append(self, t: float, v: float) -> None:
         """Add a sample that is newer than all others."""
-        if self._end == len(self._t):
+        end = self._end
+        if end == len(self._t):
             self._make_room()
-        self._t[self._end], self._v[self._end] = t, v
-        self._end += 1
-        self._forget_before(t - self._seconds)
+            end = self._end
+        self._t[end] = t
+        self._v[end] = v
+        self._end = end + 1
+        self.newest = t
+        if self._t[self._start] < t - self._seconds or end >= self._start + self._max:
+            self._forget_before(t - self._seconds)
+
+    def newer_than(self, t: float, at_most: int) -> tuple[list[float], list[float]]:
+        """Times and values of the samples later than `t`, the last `at_most` of them."""
+        if self.newest <= t:
+            return [], []
+        if self._end - self._start == 1 or self._t[self._end - 2] <= t:  # just the last one, as at every turn
+            return [self.newest], [float(self._v[self._end - 1])]
+        first = max(self._start + int(np.searchsorted(self.t, t, side="right")), self._end - at_most)
+        return self._t[first : self._end].tolist(), self._v[first : self._end].tolist()
 
     def drop_after(self, t: float) -> None:
         """Forget samples later than `t`: restored ones, written while the clock was ahead."""
         self._end = self._start + int(np.searchsorted(self.t, t, side="right"))
+        self.newest = float(self._t[self._end - 1]) if len(self) else -math.inf
 
     def _forget_before(self, oldest: float) -> None:
         if len(self) > self._max:

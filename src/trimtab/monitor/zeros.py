@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-import numpy as np
-
 from trimtab.domain.metrics import MetricType, Reading, Series, Unit
 from trimtab.monitor.windows import Array
-from trimtab.stats.scale import mad_sd
+from trimtab.stats.scale import mad_sd, median
 
 _NEVER_ZERO = (
     MetricType.RESPONSE_TIME,
@@ -19,7 +17,8 @@ _NEVER_ZERO = (
     MetricType.SUCCESS_RATE,
 )
 _TIMING = re.compile(r"(^|_)(p\d{1,4}|duration|elapsed|response|rtt)(_|$)")
-_OWN_TALK = re.compile(r"^(up|scrape_.*)$")  # about the scrape itself: changes although the target is dead
+_LIVENESS = re.compile(r"(^|_)up$")  # says in so many words that the target is gone
+_OWN_TALK = re.compile(r"(^|_)up$|^scrape_.*$")  # about the reading itself: changes although the target is dead
 _PAST_OF_NEVER_ZERO = 3  # samples
 _PAST_OF_OTHERS = 8  # samples
 _FAR = 6.0  # robust scales between the median and zero
@@ -34,6 +33,7 @@ def suspect_zero(series: Series, past: Array, *, had_zero: bool, target_alive: b
     | the series                                     | its past                      | an exact 0 is                 |
     |------------------------------------------------|-------------------------------|-------------------------------|
     | any                                            | had a zero before             | believed                      |
+    | `up`, or a name that ends in `_up`             | any                           | believed: it is the evidence  |
     | type response_time, latency, memory_usage,     | ≥ 3 samples, none of them 0   | suspect, until it ends        |
     | cpu_usage, success_rate; a timing by its name  | fewer                         | believed                      |
     | any                                            | < 8 samples, or median within | believed                      |
@@ -45,7 +45,7 @@ def suspect_zero(series: Series, past: Array, *, had_zero: bool, target_alive: b
     A suspect zero is neither kept nor acted upon, so it never becomes its own precedent. The target is alive when another series
     of the same read is non-zero and has changed since its last sample (see `target_alive`).
     """
-    if had_zero:
+    if had_zero or _LIVENESS.search(series.name):
         return None
     if _is_never_zero(series):
         return _first_zero(past) if len(past) >= _PAST_OF_NEVER_ZERO else None
@@ -71,8 +71,7 @@ def _is_never_zero(series: Series) -> bool:
 
 
 def _far_from_zero(past: Array) -> bool:
-    median = float(np.median(past))
-    return abs(median) > _FAR * mad_sd(past)
+    return abs(median(past)) > _FAR * mad_sd(past)
 
 
 def _first_zero(past: Array) -> str:

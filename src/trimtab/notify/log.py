@@ -12,5 +12,5 @@ class LogNotifier:
         self._log = structlog.get_logger("trimtab.notify")
 
     async def notify(self, event: str, title: str, body: str) -> None:
-        """`event` is approval, rollback, failed, foreign_write, …"""
+        """`event` is approval, rollback, failed, foreign_write, storm, …"""
         self._log.warning("Notification", notify=event, title=title, body=body)

@@ -16,6 +16,8 @@ from trimtab.domain.situation import LeverState, Situation
 from trimtab.domain.words import setting
 from trimtab.plan.history import History, backoff, moved_at, refused_by_a_person, remaining
 from trimtab.plan.settings import BASELINE_SAMPLES, REJECTED_FOR, PlanSettings
+from trimtab.plan.storm import storm
+from trimtab.plan.windows import out_of_hours
 from trimtab.plan.words import seconds
 
 
@@ -68,7 +70,19 @@ def _in_trouble(c: Candidate) -> str | None:
 
 
 def _paused(c: Candidate) -> str | None:
-    return "paused: nothing new starts until a person resumes" if c.situation.paused else None
+    paused = "paused: nothing new starts until a person resumes"
+    return (c.situation.paused_because or paused) if c.situation.paused else None
+
+
+def _storm(c: Candidate) -> str | None:
+    """Several of our own changes did harm: whatever the next one is, a person should look first."""
+    found = storm(c.situation.records, c.settings.storm, c.situation.now, c.situation.resumed_at)
+    return found.sentence if found is not None else None
+
+
+def _out_of_hours(c: Candidate) -> str | None:
+    """Asking is held back, too: the answer would come when nothing may be started."""
+    return out_of_hours(c.settings.calendar, c.action.element, c.situation.now)
 
 
 def _already_asked(c: Candidate) -> str | None:
@@ -181,6 +195,8 @@ def goal_of(action: OptimizationAction, situation: Situation) -> GoalState | Non
 _CHECKS: tuple[Callable[[Candidate], str | None], ...] = (
     _in_trouble,
     _paused,
+    _storm,
+    _out_of_hours,
     _already_asked,
     _locks,
     _outdated,

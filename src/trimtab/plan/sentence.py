@@ -12,6 +12,7 @@ from trimtab.plan.guards import lever_hindrance
 from trimtab.plan.history import History
 from trimtab.plan.ordering import Decided
 from trimtab.plan.settings import PlanSettings
+from trimtab.plan.storm import storm
 from trimtab.plan.words import joined, where_it_stands
 
 
@@ -52,7 +53,9 @@ def _holds(situation: Situation) -> list[str]:
 
 def _why_not(decided: Sequence[Decided], situation: Situation, history: History, settings: PlanSettings) -> str:
     if situation.paused:
-        return "paused: nothing new starts until a person resumes"
+        return situation.paused_because or "paused: nothing new starts until a person resumes"
+    if (halt := storm(situation.records, settings.storm, situation.now, situation.resumed_at)) is not None:
+        return halt.sentence
     missed = [goal for goal in situation.analysis.goals if goal.achieved is False]
     if history.active and (missed or not situation.analysis.goals):
         return "; ".join(f"{r.action.move} is under way ({r.state.value.replace('_', ' ')})" for r in history.active)

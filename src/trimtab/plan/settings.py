@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from trimtab.domain.windows import Calendar
 
 RiskModel = Literal["odds", "fixed"]
 
@@ -23,6 +25,15 @@ RECENT_FOR = 86_400.0  # seconds: how far back a trial guides the search; the sa
 
 
 @dataclass(frozen=True, slots=True)
+class StormRules:
+    """From how many harmful changes within how many seconds on nothing new starts."""
+
+    harmful_actions: int = 5
+    window_seconds: float = 3_600.0
+    timezone: str = "UTC"  # of the sentence
+
+
+@dataclass(frozen=True, slots=True)
 class PlanSettings:
     """What an operator may set. `risk_model`: `odds` weighs the penalty by the odds of harm, `fixed` does not (note 1)."""
 
@@ -33,3 +44,5 @@ class PlanSettings:
     enable_automatic_actions: bool = True
     require_approval_for_critical: bool = True
     risk_model: RiskModel = "odds"
+    storm: StormRules = field(default_factory=StormRules)
+    calendar: Calendar = field(default_factory=Calendar)

@@ -1,9 +1,14 @@
-"""Waits, goals and lists in words: the same ones in every sentence that planning writes."""
+"""Waits, moments, goals and lists in words: the same ones in every sentence that planning writes."""
 
 from __future__ import annotations
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 from trimtab.domain.goals import GoalState
 from trimtab.domain.words import of_metric
+
+_A_WEEK = 6 * 86_400.0  # seconds: from here on a weekday alone would be read as the next one
 
 
 def seconds(value: float) -> str:
@@ -14,6 +19,34 @@ def seconds(value: float) -> str:
     """
     whole = int(value)
     return f"{whole if whole == value else whole + 1} s"
+
+
+def span(value: float) -> str:
+    """A length of time to two parts, rounded up to its smaller one, so that it is never promised too short.
+
+    >>> span(39.2), span(3600.0), span(11_473.0), span(200_000.0)
+    ('40 s', '60 min', '3 h 12 min', '2 d 8 h')
+    """
+    if value <= 60:
+        return seconds(value)
+    minutes = int(-(-value // 60))
+    if minutes <= 90:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    days, rest = divmod(hours + (rest > 0), 24)
+    return f"{days} d {rest} h" if rest else f"{days} d"
+
+
+def moment(at: float, timezone: str, now: float) -> str:
+    """A moment (Unix seconds) as people of that zone write it, with its date where a weekday would not do.
+
+    >>> moment(1_795_813_200.0, "Europe/Berlin", now=1_795_800_000.0)
+    'Fri 22:00 Europe/Berlin'
+    """
+    when = datetime.fromtimestamp(at, ZoneInfo(timezone))
+    return f"{when:%a %H:%M} {timezone}" if abs(at - now) < _A_WEEK else f"{when:%Y-%m-%d %H:%M} {timezone}"
 
 
 def where_it_stands(state: GoalState) -> str:

@@ -4,25 +4,35 @@ Reads: arrays handed in. Produces: numbers and small frozen values. May import: 
 Never: a clock, the environment, the network, a random source, or any other room.
 """
 
-from trimtab.stats.ar1 import Ar1, fit_ar1, level_precision
+from trimtab.stats.ar1 import Ar1, fit_ar1, fit_core, level_precision, within
 from trimtab.stats.blocks import running_means
 from trimtab.stats.evalue import critical_t, log_e
-from trimtab.stats.regimes import change_points, difference_noise
-from trimtab.stats.scale import mad_sd, tame, tame_history, trailing_median
+from trimtab.stats.regimes import FALSE_SPLITS, change_points, difference_noise
+from trimtab.stats.rhythm import Rhythm, find_rhythm
+from trimtab.stats.scale import TAME_SDS, loudness, mad_sd, median, medians, tame, tame_history, trailing_median
 from trimtab.stats.tails import steady_tail
 
 __all__ = [
+    "FALSE_SPLITS",
+    "TAME_SDS",
     "Ar1",
+    "Rhythm",
     "change_points",
     "critical_t",
     "difference_noise",
+    "find_rhythm",
     "fit_ar1",
+    "fit_core",
     "level_precision",
     "log_e",
+    "loudness",
     "mad_sd",
+    "median",
+    "medians",
     "running_means",
     "steady_tail",
     "tame",
     "tame_history",
     "trailing_median",
+    "within",
 ]

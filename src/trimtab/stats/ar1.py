@@ -15,11 +15,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trimtab.stats.blocks import running_means
+from trimtab.stats.scale import mad_sd, median
+
 Array = NDArray[np.float64]
 
 PRIOR_RHO = 0.5  # what a metric sampled every few seconds is taken for until it shows otherwise
 PRIOR_SAMPLES = 8.0  # how many samples that opinion is worth
 MAX_RHO = 0.995
+CORE_SDS, CORE_RUN = 3.0, 5  # robust standard deviations; samples
+CORE_LEAST = 0.5  # share of the samples; with fewer, episodes are the rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,22 @@ def fit_ar1(y: Array, starts: tuple[int, ...] = (0,), floor: float = 0.0) -> Ar1
     rho = _cautious(float(pairs.sum()) / square, n, regimes)
     lost = min(0.5, regimes * (1.0 + rho) / (1.0 - rho) / n)  # share of the variance that the fitted means took along
     return Ar1(rho, max(floor, math.sqrt(square / n / (1.0 - lost))), df)
+
+
+def fit_core(y: Array, floor: float = 0.0) -> tuple[float, Ar1]:
+    """Mean and fit of what lies outside of episodes: runs of CORE_RUN whose mean is CORE_SDS robust deviations off. `y` (n,)."""
+    off = np.abs(running_means(y, CORE_RUN) - median(y)) > CORE_SDS * max(floor, mad_sd(y))
+    inside = np.convolve(off, np.ones(CORE_RUN)) < 0.5
+    n = int(inside.sum())
+    if n < CORE_LEAST * y.size:
+        return float(y.mean()), fit_ar1(y, floor=floor)
+    level = float(y[inside].mean())
+    if n == y.size:
+        return level, fit_ar1(y, floor=floor)
+    rest = np.where(inside, y - level, 0.0)
+    square, pairs = float(rest @ rest) / n, max(1, int((inside[1:] & inside[:-1]).sum()))
+    rho = _cautious(float(rest[1:] @ rest[:-1]) / pairs / square if square > 0.0 else 0.0, n, 1)
+    return level, Ar1(rho, max(floor, math.sqrt(square)), max(1.0, n - 2.0))
 
 
 def within(y: Array, starts: tuple[int, ...]) -> Array:

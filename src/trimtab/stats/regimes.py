@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trimtab.stats.ar1 import MAX_RHO, fit_ar1, level_precision
-from trimtab.stats.scale import mad_sd
+from trimtab.stats.scale import mad_sd, median
 
 Array = NDArray[np.float64]
 
@@ -63,7 +63,7 @@ def _newest_split(y: Array, least: DifferenceNoise, floor: float, bar: float) ->
     size = 2 * MIN_REGIME
     while y.size >= 2 * MIN_REGIME:
         window = y[-min(size, y.size) :]
-        split, surprise = _best_split(window, least, floor)
+        split, surprise = _best_split(window, least, floor, bar)
         if surprise >= bar:
             return y.size - window.size + split
         if window.size == y.size:
@@ -72,20 +72,26 @@ def _newest_split(y: Array, least: DifferenceNoise, floor: float, bar: float) ->
     return None
 
 
-def _best_split(y: Array, least: DifferenceNoise, floor: float) -> tuple[int, float]:
-    """(index, surprise) of the best split of a window (≥ 6,)."""
+def _best_split(y: Array, least: DifferenceNoise, floor: float, bar: float) -> tuple[int, float]:
+    """(index, surprise) of the best split of a window (≥ 6,); where even the least noise leaves it below `bar`, that surprise."""
     split = np.arange(MIN_REGIME, y.size - MIN_REGIME + 1)
     total = np.cumsum(y - y[0])
     left, right = split.astype(float), (y.size - split).astype(float)
     gap = (total[-1] - total[split - 1]) / right - total[split - 1] / left
     best = int(np.argmax(gap * gap * left * right))
     where = int(split[best])
+    square, at_least = float(gap[best]) ** 2, least.step / math.sqrt(2.0 * (1.0 - least.rho))
+    surprise = _surprise(square, at_least, least.rho, where, y.size)
+    if surprise < bar:
+        return where, surprise
     fit = fit_ar1(y, (0, where), floor)
-    rho = max(fit.rho, least.rho)
-    sd = max(fit.sd, least.step / math.sqrt(2.0 * (1.0 - least.rho)))
-    variance = sd * sd * (1.0 / level_precision(where, rho) + 1.0 / level_precision(y.size - where, rho))
-    df = y.size - 3.0
-    return where, (df + 1.0) * math.log1p(float(gap[best]) ** 2 / variance / df)
+    return where, _surprise(square, max(fit.sd, at_least), max(fit.rho, least.rho), where, y.size)
+
+
+def _surprise(square: float, sd: float, rho: float, split: int, n: int) -> float:
+    """How surprising a squared distance of the means of n samples split in two is, under AR(1) noise."""
+    variance = sd * sd * (1.0 / level_precision(split, rho) + 1.0 / level_precision(n - split, rho))
+    return (n - 2.0) * math.log1p(square / variance / (n - 3.0))
 
 
 def difference_noise(y: Array, floor: float) -> DifferenceNoise:
@@ -93,7 +99,7 @@ def difference_noise(y: Array, floor: float) -> DifferenceNoise:
     step = np.diff(y)
     spread = mad_sd(step)
     limit = 3.0 * max(spread, floor)
-    step = np.clip(step - np.median(step), -limit, limit)
+    step = np.clip(step - median(step), -limit, limit)
     square = float(step @ step)
     turn = float(step[1:] @ step[:-1]) / square if square > 0.0 else -0.5
     rho = min(MAX_RHO, max(0.0, 1.0 + 2.0 * turn - 4.0 / math.sqrt(step.size)))

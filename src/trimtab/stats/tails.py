@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trimtab.stats.regimes import difference_noise
+from trimtab.stats.scale import median
 
 LEAST_NOISE = 0.05  # relative: below a twentieth a difference in level does not spoil a comparison
 SURPRISE = 3.0  # standard errors of the difference between a sample and the mean of the newer ones
@@ -25,7 +26,7 @@ def steady_tail(y: NDArray[np.float64]) -> int:
     if finite.size < MIN_DIFFERENCES:
         return int(finite.size)
     positive = bool((finite > 0.0).all())
-    spread = float(np.median(np.abs(finite))) or 1.0
+    spread = median(np.abs(finite)) or 1.0
     level = np.log(finite) if positive else finite / spread
     noise = max(LEAST_NOISE, difference_noise(level, LEAST_NOISE).step / np.sqrt(2.0))
     newest_first = level[::-1]

@@ -6,4 +6,5 @@ a decision, a lever.
 
 `journal` and `metrics` keep them in SQLite, `memory` for the length of a simulation; `chain` is the hash chain that both journals
 share, `codec` the JSON of a record, `database` what every SQLite file here has in common.
+`pruning` is how a journal forgets, `mending` how samples outlive their file; `backup` and `restore` write and read an `archive`.
 """

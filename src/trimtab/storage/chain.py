@@ -21,7 +21,10 @@ TRANSITION = "transition"
 Head = tuple[int, str]  # sequence number and hash of the last row
 EMPTY: Head = (0, "")
 
-_REMEDY = "Nothing is carried out on a journal that does not hold: restore the last backup, and find out who wrote to the file"
+_REMEDY = (
+    "Nothing is carried out on a journal that does not hold: restore the last backup (`trimtab restore`), "
+    "and find out who wrote to the file"
+)
 
 
 class Chain:

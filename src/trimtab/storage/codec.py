@@ -50,7 +50,7 @@ def digest(text: str) -> str:
 def encode(record: ActionRecord) -> str:
     """`record` as canonical JSON.
 
-    >>> from trimtab.testing.stores import a_record
+    >>> from trimtab.testing.records import a_record
     >>> decode(encode(a_record("a1"))) == a_record("a1")
     True
     """

@@ -6,6 +6,7 @@ before a byte of it changes; a write that fails is rolled back and leaves the co
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import sqlite3
@@ -15,9 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from trimtab.domain.errors import StoreError
+from trimtab.domain.errors import StoreDamaged, StoreError
 
-BUSY_SECONDS = 2.0  # the loop waits this long for another writer at most: a pause must still bite within a second or two
+SHRINK_BATCH = 200  # pages given back to the file system between two breaths of the loop
+SLACK_PAGES = 256  # free pages left in a file for what is written next: one megabyte
+BUSY_SECONDS = 1.0  # the loop waits this long for another writer at most: a pause must still bite within a second or two
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Database:
         self.path = Path(path)
         self._schema = schema
         self._lock = threading.RLock()  # a store may be opened in one thread and used in another
-        with _explained(self.path, "opened"):
+        with explained(self.path, "opened"):
             self.connection = self._open(synchronous)
 
     @contextlib.contextmanager
@@ -58,8 +61,29 @@ class Database:
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """All rows of one query."""
-        with self._lock, _explained(self.path, "read"):
+        with self._lock, explained(self.path, "read"):
             return self.connection.execute(sql, values).fetchall()
+
+    async def shrink(self) -> None:
+        """Give what is free, but for some slack, back to the file system, a few pages at a time."""
+        more = True
+        while more:
+            more = self._give_back(SHRINK_BATCH)
+            await asyncio.sleep(0)
+
+    def _give_back(self, pages: int) -> bool:
+        with self._lock, explained(self.path, "made smaller"):
+            (free,) = self.connection.execute("PRAGMA freelist_count").fetchone()
+            surplus = min(pages, int(free) - SLACK_PAGES)
+            if surplus > 0:
+                self.connection.executescript(f"PRAGMA incremental_vacuum({surplus})")  # execute() would stop after one page
+            return int(free) - max(surplus, 0) > SLACK_PAGES and surplus > 0
+
+    def check(self) -> None:
+        """Raises `StoreDamaged` where the file's pages do not fit together."""
+        (found,) = self.rows("PRAGMA quick_check(1)")[0]
+        if found != "ok":
+            raise StoreDamaged(f"{self.path} could not be read: the file is damaged ({found})", remedy=_DAMAGED)
 
     def close(self) -> None:
         """Release the file. Twice is the same as once."""
@@ -68,7 +92,7 @@ class Database:
 
     @contextlib.contextmanager
     def _in(self, begin: str, doing: str) -> Iterator[sqlite3.Connection]:
-        with self._lock, _explained(self.path, doing):
+        with self._lock, explained(self.path, doing):
             self.connection.execute(begin)
             try:
                 yield self.connection
@@ -83,12 +107,15 @@ class Database:
         try:
             connection.text_factory = _text
             found = self._recognise(connection)
+            if not found:
+                connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # before anything is written, or it has no effect
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute(f"PRAGMA synchronous={synchronous}")
             connection.execute("PRAGMA fullfsync=1")  # macOS: fsync alone does not reach the disk
             connection.execute("PRAGMA journal_size_limit=16777216")  # a WAL that once grew shrinks again
             if found < self._schema.version:
                 self._upgrade(connection, found)
+            _let_shrink(connection)
         except BaseException:
             connection.close()
             raise
@@ -142,6 +169,15 @@ def _create(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
 
 
+def _let_shrink(connection: sqlite3.Connection) -> None:
+    """Rewrite a file made by a version whose files only ever grew. Where that cannot be done now, it goes on growing."""
+    (mode,) = connection.execute("PRAGMA auto_vacuum").fetchone()
+    if mode == 0:
+        with contextlib.suppress(sqlite3.OperationalError):  # no room for a second copy, or others are at work
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            connection.execute("VACUUM")
+
+
 def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> None:
     """A whole copy beside the file, before a migration changes anything."""
     target = path.with_name(f"{path.name}.v{version}.bak")
@@ -155,13 +191,15 @@ def _text(raw: bytes) -> str:
 
 
 @contextlib.contextmanager
-def _explained(path: Path, doing: str) -> Iterator[None]:
+def explained(path: Path, doing: str) -> Iterator[None]:
     """Turn errors of SQLite and of the file system into a `StoreError` with its remedy."""
     try:
         yield
     except sqlite3.Error as exc:
-        what, remedy = _EXPLANATIONS.get(getattr(exc, "sqlite_errorcode", -1) & 0xFF, (str(exc), _UNKNOWN))
-        raise StoreError(f"{path} could not be {doing}: {what}", remedy=remedy) from exc
+        code = getattr(exc, "sqlite_errorcode", -1) & 0xFF
+        what, remedy = _EXPLANATIONS.get(code, (str(exc), _UNKNOWN))
+        kind = StoreDamaged if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) else StoreError
+        raise kind(f"{path} could not be {doing}: {what}", remedy=remedy) from exc
     except OSError as exc:
         remedy = "Name a folder that this user may write to"
         raise StoreError(f"{path} could not be {doing}: {exc.strerror or exc}", remedy=remedy) from exc
@@ -169,7 +207,7 @@ def _explained(path: Path, doing: str) -> Iterator[None]:
 
 _UNKNOWN = "Check the file and its folder; what was not acknowledged was not written"
 _RIGHTS = "Give this user the right to write to the file and its folder, or name another folder"
-_DAMAGED = "Nothing was changed. Restore the last backup, or move the file aside to start afresh"
+_DAMAGED = "Nothing was changed. Restore the last backup (`trimtab restore`), or move the file aside to start afresh"
 _EXPLANATIONS: Mapping[int, tuple[str, str]] = {
     sqlite3.SQLITE_PERM: ("access is denied", _RIGHTS),
     sqlite3.SQLITE_BUSY: ("another program holds it locked", "Close that program (a backup, a database browser) and try again"),

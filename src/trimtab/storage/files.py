@@ -38,10 +38,35 @@ def replace_whole(path: Path, text: str) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+class Mark:
+    """How far a journal was written, beside its file. Not synced, so it may lag behind; it is never ahead of what is durable."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, head: tuple[int, str]) -> None:
+        """Note that rows up to `head` are durable. What cannot be noted is not: the journal itself is what counts."""
+        with contextlib.suppress(OSError):
+            descriptor = os.open(self.path, os.O_CREAT | os.O_WRONLY, 0o600)
+            try:
+                os.pwrite(descriptor, f"{head[0]:<20}{head[1]:<64}\n".encode(), 0)
+            finally:
+                os.close(descriptor)
+
+    def read(self) -> tuple[int, str] | None:
+        """What was noted last; None where nothing was, or nothing that can be read."""
+        try:
+            number, sealed = self.path.read_text(encoding="ascii").split()
+            return int(number), sealed
+        except (OSError, ValueError):
+            return None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)  # the name is on disk only after this

@@ -8,12 +8,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from trimtab.domain.errors import AlreadyRunning, StoreError
-from trimtab.storage.files import locked
+from trimtab.storage import layout
+from trimtab.storage.files import locked, replace_whole
 
 
 class DataFolder:
@@ -38,22 +41,96 @@ class DataFolder:
     @property
     def journal_path(self) -> Path:
         """Where the journal is."""
-        return self.path / "journal.db"
+        return self.path / layout.JOURNAL
 
     @property
     def metrics_path(self) -> Path:
         """Where the samples are."""
-        return self.path / "metrics.db"
+        return self.path / layout.METRICS
 
     @property
     def access_path(self) -> Path:
         """Where the tokens' digests are."""
-        return self.path / "access.json"
+        return self.path / layout.ACCESS
 
     @property
     def lock_path(self) -> Path:
         """What the running agent holds."""
-        return self.path / "agent.lock"
+        return self.path / layout.LOCK
+
+    @property
+    def pause_path(self) -> Path:
+        """What pauses the agent while it is there: a switch that works whatever else does not."""
+        return self.path / layout.PAUSE
+
+    def switch_off(self, why: str) -> Path:
+        """Pause whatever agent works here, now or later; returns the file that does. Raises `StoreError`."""
+        try:
+            with open(self.pause_path, "a", encoding="utf-8") as file:
+                file.write(f"paused {why}\n")
+        except OSError as exc:
+            raise _unusable(self.path, f"does not take the file PAUSE: {exc.strerror}") from exc
+        return self.pause_path
+
+    def switch_on(self) -> Path | None:
+        """Remove the file that pauses; returns it, or None where there was none. Raises `StoreError`."""
+        try:
+            self.pause_path.unlink()
+        except FileNotFoundError:
+            return None
+        except OSError as exc:
+            raise StoreError(
+                f"{self.pause_path} could not be removed: {exc.strerror}", remedy="Remove it as a user who may"
+            ) from exc
+        return self.pause_path
+
+    def announce(self, url: str) -> None:
+        """Leave word where the agent that holds the lock answers; it goes with the lock. Called by that agent only."""
+        with contextlib.suppress(OSError, ValueError):  # who does not find it asks at the configured address
+            holder = json.loads(self.lock_path.read_text())
+            descriptor = os.open(self.lock_path, os.O_RDWR)
+            try:
+                _write(descriptor, {**holder, "url": url})
+            finally:
+                os.close(descriptor)
+
+    def announced(self) -> str | None:
+        """Where the agent on this folder answers, whatever the configuration says by now; None where none lives or told."""
+        try:
+            holder = json.loads(self.lock_path.read_text())
+            os.kill(int(holder["pid"]), 0)
+            return str(holder["url"])
+        except PermissionError:  # it lives, as another user
+            return str(holder.get("url") or "") or None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    @property
+    def identity_path(self) -> Path:
+        """What tells this folder from every other."""
+        return self.path / layout.IDENTITY
+
+    def identity(self, *, create: bool = False) -> str:
+        """A random word of this folder's own, by which the command line knows that an agent works on it; "" where none was made.
+
+        Raises `StoreError` where it cannot be read or, with `create`, written.
+        """
+        try:
+            return self.identity_path.read_text(encoding="ascii").strip() or self._sign(create)
+        except FileNotFoundError:
+            return self._sign(create)
+        except (OSError, ValueError) as exc:
+            raise _unusable(self.path, f"has an identity that cannot be read: {getattr(exc, 'strerror', exc)}") from exc
+
+    def _sign(self, create: bool) -> str:
+        if not create:
+            return ""
+        word = secrets.token_hex(8)
+        try:
+            replace_whole(self.identity_path, word + "\n")
+        except OSError as exc:
+            raise _unusable(self.path, f"could not be written to: {exc.strerror}") from exc
+        return word
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -74,9 +151,13 @@ class DataFolder:
 
 
 def _make(path: Path, create: bool) -> None:
-    if path.is_dir():
-        return
-    if path.exists():
+    try:
+        if path.is_dir():
+            return
+        there = path.exists()
+    except OSError as exc:
+        raise _unusable(path, f"cannot be reached: {exc.strerror}") from exc
+    if there:
         raise _unusable(path, "is not a folder")
     if not create:
         raise StoreError(
@@ -94,7 +175,7 @@ def _unusable(path: Path, why: str) -> StoreError:
     )
 
 
-def _write(descriptor: int, holder: dict[str, float]) -> None:
+def _write(descriptor: int, holder: dict[str, Any]) -> None:
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, json.dumps(holder).encode(), 0)
 

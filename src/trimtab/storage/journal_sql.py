@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from trimtab.domain.actions import ActionState
 from trimtab.storage.database import Schema
+from trimtab.storage.pruning import STAYING
 
 SCHEMA = Schema(
     application_id=0x74726A31,  # "trj1"
-    version=1,
+    version=2,  # 1 → 2: the same tables; the rows may begin with a checkpoint, which version 1 would take for damage
+    migrations={1: ()},
     statements=(
         """CREATE TABLE journal (
             seq INTEGER PRIMARY KEY, at REAL, kind TEXT NOT NULL, action_id TEXT NOT NULL, from_state TEXT, to_state TEXT,
@@ -40,6 +42,11 @@ SELECT_HISTORY = f"SELECT {_COLUMNS} FROM journal WHERE action_id = ? ORDER BY s
 SELECT_NOTES = f"SELECT {_COLUMNS} FROM journal WHERE kind = ? ORDER BY seq DESC LIMIT ?"
 SELECT_LAST = f"SELECT {_COLUMNS} FROM journal ORDER BY seq DESC LIMIT 1"
 SELECT_BATCH = f"SELECT {_COLUMNS} FROM journal WHERE seq > ? ORDER BY seq LIMIT ?"
+SELECT_PRUNED = f"SELECT {_COLUMNS} FROM journal WHERE kind = 'pruned' ORDER BY seq DESC LIMIT 1"
+SELECT_STAYING = f"""SELECT min(j.seq) FROM journal j LEFT JOIN actions a ON a.action_id = j.action_id
+    WHERE j.seq > ? AND j.seq <= ? AND (j.at >= ? OR a.since >= ? OR a.state IN ({",".join("?" * len(STAYING))}))"""
+SELECT_PAUSE_IN_FORCE = """SELECT min(seq) FROM journal WHERE kind = 'paused'
+    AND seq > (SELECT coalesce(max(seq), 0) FROM journal WHERE kind = 'resumed')"""
 SELECT_STANDING = "SELECT seq, action_id, state, record FROM actions WHERE seq > ? AND seq <= ?"
 
 INSERT_ROW = f"INSERT INTO journal ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"

@@ -8,12 +8,14 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 
 from trimtab.domain.actions import ActionRecord, ActionState, JournalRow
 from trimtab.domain.metrics import Reading, Series, StoredSample
 from trimtab.storage.chain import EMPTY, TRANSITION, Chain, Head, corrupt, fence
 from trimtab.storage.codec import digest, encode, row_data
 from trimtab.storage.metrics import finite
+from trimtab.storage.pruning import PRUNED, Checkpoint, sentence, stays
 
 
 class MemoryJournal:
@@ -81,9 +83,9 @@ class MemoryJournal:
         """Sequence number and hash of the last row; (0, "") in an empty journal."""
         return self._head()
 
-    async def verify(self) -> int:
+    async def verify(self, *, rest: float = 0.0) -> int:
         """Check the whole chain and that every action stands where its last row left it; returns the number of rows."""
-        head = EMPTY
+        head = Checkpoint.of(self._last(PRUNED)).head
         last: dict[str, JournalRow] = {}
         for row in self._rows:
             head = self._chain.check(row, head)
@@ -92,10 +94,33 @@ class MemoryJournal:
         for row in last.values():
             if row.data.get("record") != digest(self._texts[row.action_id]):
                 raise corrupt(row.seq, f"and the stored state of action {row.action_id} disagree")
-        return head[0]
+        return len(self._rows)
+
+    async def prune(self, before: float, *, at: float) -> int:
+        """Give up the oldest rows, as far as all their actions ended before `before`; returns how many."""
+        before = min(before, at)
+        resumed = self._last("resumed")
+        since = resumed.seq if resumed is not None else 0
+        in_force = next((row for row in self._rows if row.kind == "paused" and row.seq > since), None)
+        rows = list(
+            takewhile(lambda row: row is not in_force and not stays(row, self._records.get(row.action_id), before), self._rows)
+        )
+        if not rows:
+            return 0
+        point, last = Checkpoint.of(self._last(PRUNED)), {row.action_id: row.seq for row in self._rows if row.kind == TRANSITION}
+        over = [action_id for action_id, seq in last.items() if seq <= rows[-1].seq]
+        for action_id in over:
+            del self._records[action_id], self._texts[action_id]
+        about, said = point.after(rows, len(over)).data(), sentence(len(rows), len(over))
+        row = self._chain.note(self._head(), PRUNED, said, at=at, actor="trimtab", data=about, action_id="")
+        self._rows = [*self._rows[len(rows) :], row]
+        return len(rows)
 
     async def close(self) -> None:
         """Nothing is held."""
+
+    def _last(self, kind: str) -> JournalRow | None:
+        return next((row for row in reversed(self._rows) if row.kind == kind), None)
 
     def _head(self) -> Head:
         return (self._rows[-1].seq, self._rows[-1].hash) if self._rows else EMPTY

@@ -2,7 +2,8 @@
 
 A file apart from the journal, with synchronous NORMAL: losing the last tick at a power cut is allowed, waiting for the disk at
 every tick is not. What a series *is* stands once in `series`; its samples lie together in order of time, so that a range is one
-stretch of disk.
+stretch of disk. A tick brings one sample of each series, and each would dirty a page of its own: so ticks are appended to
+`recent`, and folded into `samples` thousands at a time. Both are equally durable, and what is read is always the two as one.
 """
 
 from __future__ import annotations
@@ -19,10 +20,13 @@ from trimtab.domain.metrics import MetricType, Reading, Series, StoredSample, Un
 from trimtab.storage.codec import canonical, clean
 from trimtab.storage.database import Database, Schema
 
+_RECENT = "CREATE TABLE recent (series INTEGER NOT NULL, timestamp REAL NOT NULL, value REAL NOT NULL)"
 SCHEMA = Schema(
     application_id=0x74726D31,  # "trm1"
-    version=1,
+    version=2,
+    migrations={1: (_RECENT,)},
     statements=(
+        _RECENT,
         """CREATE TABLE series (
             id INTEGER PRIMARY KEY, metric_id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, element TEXT NOT NULL,
             metric_type TEXT NOT NULL, unit TEXT NOT NULL, source TEXT NOT NULL, metadata TEXT NOT NULL, tags TEXT NOT NULL)""",
@@ -34,6 +38,10 @@ SCHEMA = Schema(
 
 SELECT_RANGE = """SELECT timestamp, value FROM samples WHERE series = (SELECT id FROM series WHERE metric_id = ?)
     AND timestamp BETWEEN ? AND ? ORDER BY timestamp"""
+SELECT_RECENT = """SELECT timestamp, value FROM recent WHERE series = (SELECT id FROM series WHERE metric_id = ?)
+    AND timestamp BETWEEN ? AND ? ORDER BY rowid"""
+FOLD = ("INSERT OR REPLACE INTO samples SELECT series, timestamp, value FROM recent ORDER BY series, timestamp, rowid",
+        "DELETE FROM recent")  # fmt: skip
 SELECT_CUT = "SELECT timestamp FROM samples WHERE series = ? AND timestamp < ? ORDER BY timestamp LIMIT 1 OFFSET ?"
 DELETE_BEFORE = "DELETE FROM samples WHERE series = ? AND timestamp < ?"
 
@@ -42,6 +50,7 @@ _UPSERT = """INSERT INTO series (metric_id, name, element, metric_type, unit, so
     ON CONFLICT (metric_id) DO UPDATE SET metric_type = excluded.metric_type, unit = excluded.unit, source = excluded.source,
     metadata = excluded.metadata RETURNING id"""
 
+FOLD_AT = 10_000  # samples in `recent`: 10 ms to fold, and a read that has to look through them takes half of one
 PRUNE_BATCH = 5000  # samples forgotten per transaction: a few milliseconds, between two breaths of the loop
 
 
@@ -58,22 +67,34 @@ class SqliteMetricStore:
 
     def __init__(self, path: Path | str) -> None:
         self._database = Database(Path(path), SCHEMA, synchronous="NORMAL")
+        self._database.rows("PRAGMA cache_size=-512")  # KiB: what is written is hardly ever read; the default of 2 MiB fills up
+        self._recent = int(self._database.rows("SELECT count(*) FROM recent")[0][0])
         self._known: dict[str, tuple[Series, int]] = {}  # metric_id → as last described, and its id in the file
 
     async def write(self, readings: Sequence[Reading]) -> None:
         """Keep finite samples, all or none of them; a sample of the same series and time replaces the earlier one."""
-        usable = [(reading.series, reading.timestamp, reading.value) for reading in readings if finite(reading)]
+        usable = [reading for reading in readings if finite(reading)]
         if not usable:
             return
         fresh: dict[str, tuple[Series, int]] = {}
         with self._database.transaction() as connection:
-            rows = [(self._id_of(connection, series, fresh), at, float(value)) for series, at, value in usable]
-            connection.executemany("INSERT OR REPLACE INTO samples VALUES (?, ?, ?)", rows)
+            rows = [(self._id_of(connection, one.series, fresh), one.timestamp, float(one.value)) for one in usable]
+            connection.executemany("INSERT INTO recent VALUES (?, ?, ?)", rows)
+            folded = self._recent + len(rows) >= FOLD_AT
+            if folded:
+                _fold(connection)
         self._known.update(fresh)  # only now: a rolled back id belongs to nobody
+        self._recent = 0 if folded else self._recent + len(rows)
 
     async def query(self, metric_id: str, start: float, end: float) -> Sequence[tuple[float, float]]:
         """(timestamp, value) of a series with start ≤ timestamp ≤ end, in order of time."""
-        return [(at, value) for at, value in self._database.rows(SELECT_RANGE, clean(metric_id), start, end)]
+        asked = clean(metric_id), start, end
+        with self._database.snapshot() as connection:
+            folded = connection.execute(SELECT_RANGE, asked).fetchall()
+            recent = dict(connection.execute(SELECT_RECENT, asked).fetchall())  # of the same moment: the later one
+        if not recent:
+            return folded
+        return sorted((dict(folded) | recent).items())
 
     async def samples(self, metric_id: str, start: float, end: float) -> Sequence[StoredSample]:
         """The same, each sample whole."""
@@ -96,10 +117,14 @@ class SqliteMetricStore:
     async def prune(self, before: float) -> int:
         """Forget samples older than `before`, a batch at a time; returns how many. The series stay known."""
         forgotten = 0
+        with self._database.transaction() as connection:
+            _fold(connection)
+        self._recent = 0
         for (series,) in self._database.rows("SELECT id FROM series ORDER BY id"):
             while gone := self._prune_batch(series, before):
                 forgotten += gone
                 await asyncio.sleep(0)
+        await self._database.shrink()
         return forgotten
 
     async def close(self) -> None:
@@ -108,8 +133,8 @@ class SqliteMetricStore:
 
     def _id_of(self, connection: sqlite3.Connection, series: Series, fresh: dict[str, tuple[Series, int]]) -> int:
         metric_id = series.metric_id
-        known = fresh.get(metric_id) or self._known.get(metric_id)
-        if known is None or known[0] != series:
+        known = (fresh and fresh.get(metric_id)) or self._known.get(metric_id)
+        if known is None or (known[0] is not series and known[0] != series):  # a sensor mostly yields the very same one again
             (number,) = connection.execute(_UPSERT, _described(metric_id, series)).fetchone()
             known = fresh[metric_id] = (series, number)
         return known[1]
@@ -122,6 +147,11 @@ class SqliteMetricStore:
             return connection.execute(DELETE_BEFORE, (series, cut[0] if cut else before)).rowcount
 
 
+def _fold(connection: sqlite3.Connection) -> None:
+    for statement in FOLD:
+        connection.execute(statement)
+
+
 def finite(reading: Reading) -> bool:
     """Whether a reading is a number at a point in time. A broken target may send anything at all.
 
@@ -132,6 +162,8 @@ def finite(reading: Reading) -> bool:
 
 
 def _finite(value: object) -> bool:
+    if type(value) is float:  # nearly always
+        return math.isfinite(value)
     try:
         return isinstance(value, Real) and math.isfinite(value)
     except OverflowError:  # an integer that no float can hold

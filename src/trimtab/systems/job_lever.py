@@ -7,10 +7,8 @@ key is the lever's id: starting it again after a doubt, or a crash, starts nothi
 from __future__ import annotations
 
 from trimtab.domain.errors import Permanent
-from trimtab.domain.levers import ABSENT, BROKEN, DONE, RUNNING, LeverSpec, LeverValue
+from trimtab.domain.levers import ABSENT, DONE, JOB_STATES, LeverSpec, LeverValue
 from trimtab.domain.ports import Job
-
-_ANSWERS = (ABSENT, RUNNING, DONE, BROKEN)
 
 
 class JobLever:
@@ -23,8 +21,8 @@ class JobLever:
     async def read(self) -> LeverValue:
         """absent, running, done or broken."""
         answer = await self._job.probe(self.spec.lever_id)
-        if answer not in _ANSWERS:
-            raise Permanent(f"job {self.spec.lever_id} answers {answer!r}", remedy=f"a probe says one of {', '.join(_ANSWERS)}")
+        if answer not in JOB_STATES:
+            raise Permanent(f"job {self.spec.lever_id} answers {answer!r}", remedy=f"a probe says one of {', '.join(JOB_STATES)}")
         return answer
 
     async def set(self, value: LeverValue) -> None:

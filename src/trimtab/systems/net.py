@@ -1,33 +1,40 @@
 """The one way out to a managed system over HTTP: shared by every sensor and lever that speaks it.
 
-Called by adapters in `systems` at each read and set. One client, made on first use; nothing of the environment (proxies, netrc)
-is trusted, no redirect is followed, no cookie kept, no body read beyond a limit, and a slow target cannot hold a call past its
-time. Each connection is fresh: targets are asked every few seconds at most, and only a new connection tells whether the target
-still listens.
+Called by adapters in `systems` at each read and set. It stands on httpcore, the transport of httpx, since nothing here wants a
+session: half of the memory, and of the time. Nothing of the environment (proxies, netrc) is trusted, no redirect is followed, no
+cookie kept, no body read beyond a limit, and a slow target cannot hold a call past its time. Each connection is fresh: targets
+are asked every few seconds at most, and only a new connection tells whether the target still listens.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import contextlib
 import errno
+import importlib.util
 import json
 import socket
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
 
 from trimtab.config.parts import rule
 from trimtab.domain.errors import TrimtabError
 
 if TYPE_CHECKING:
-    import httpx
+    import ssl
+
+    import httpcore
 
     from trimtab.domain.ports import Plant
 
 MAX_BODY_BYTES = 8 * 1024 * 1024  # a scrape of 50,000 series is about 5 MB
 DEFAULT_TIMEOUT_SECONDS = 5.0
 MAX_CONNECTIONS = 32
+_AS_THEY_ARE = "/%:@!$&'()*+,;=~-._[]"  # in a path: reserved letters, and what is quoted already
 
 
 class NoAnswer(TrimtabError):
@@ -95,7 +102,7 @@ class Net:
         self.plants: Mapping[str, Plant] = plants or {}
         self.step_seconds = step_seconds  # how much virtual time one step of a plant covers, where its sensor names no interval
         self.shared: dict[object, Any] = {}  # what the adapters of one system have in common, by whatever they key it
-        self._client: httpx.AsyncClient | None = None
+        self._pools: dict[bool, httpcore.AsyncConnectionPool] = {}  # by whether they speak TLS
 
     async def fetch(
         self,
@@ -113,15 +120,16 @@ class Net:
         `payload` is sent as JSON. Raises `NoAnswer` with a sentence where no whole answer came; a status other than 2xx is
         an answer.
         """
-        import httpx
+        _spare_a_search()
+        import httpcore
 
         shown = clean_url(url)
         try:
             async with asyncio.timeout(timeout_seconds):
                 return await self._exchange(shown, method, url, headers, params, payload, max_bytes)
-        except (TimeoutError, httpx.TimeoutException) as error:
+        except (TimeoutError, httpcore.TimeoutException) as error:
             raise NoAnswer(f"{shown} timed out after {timeout_seconds:g} s") from error
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, OSError, ValueError) as error:
             raise _explain(shown, error) from error
 
     async def _exchange(
@@ -140,37 +148,33 @@ class Net:
             | ({} if content is None else {"Content-Type": "application/json"})
             | dict(headers or {})
         )
-        async with self._http().stream(method, url, headers=sent, params=params, content=content) as response:
-            received = {name.lower(): value for name, value in response.headers.items()}
+        target, own = _target(url, params)
+        own |= {"Content-Length": str(len(content or b""))} if content is not None or method in ("POST", "PUT", "PATCH") else {}
+        lines = {name.lower(): (name.encode(), value.encode()) for name, value in (own | sent).items()}
+        async with self._pool(tls=target.scheme == b"https").stream(
+            method, target, headers=list(lines.values()), content=content
+        ) as response:
+            received = _received(response)
             if received.get("content-encoding", "identity").lower() not in ("", "identity"):
                 raise NoAnswer(f"{shown} answered in an encoding that was not asked for ({received['content-encoding']})")
             body = await _read_body(shown, response, max_bytes)
         framed = "content-length" in received or "transfer-encoding" in received
-        return Answer(shown, response.status_code, body, received, framed)
+        return Answer(shown, response.status, body, received, framed)
 
-    def _http(self) -> httpx.AsyncClient:
-        if self._client is None:
-            from http.cookiejar import CookieJar, DefaultCookiePolicy
+    def _pool(self, *, tls: bool) -> httpcore.AsyncConnectionPool:
+        if tls not in self._pools:
+            import httpcore
 
-            import httpx
-
-            self._client = httpx.AsyncClient(
-                trust_env=False,
-                follow_redirects=False,
-                timeout=None,  # noqa: S113 - each exchange runs under asyncio.timeout, which also bounds a body that drips
-                limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=0),
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # ports of one host would share them
-            )
-        return self._client
+            context = _trusting_the_usual() if tls else None  # 3 MB, and no http:// URL ever asks for a certificate
+            self._pools[tls] = httpcore.AsyncConnectionPool(context, max_connections=MAX_CONNECTIONS, max_keepalive_connections=0)
+        return self._pools[tls]
 
     async def close(self) -> None:
         """Release every connection. Never raises."""
-        client, self._client = self._client, None
-        if client is not None:
-            try:
-                await client.aclose()
-            except Exception:
-                return
+        pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            with contextlib.suppress(Exception):
+                await pool.aclose()
 
     async def __aenter__(self) -> Net:
         return self
@@ -179,13 +183,53 @@ class Net:
         await self.close()
 
 
-async def _read_body(shown: str, response: httpx.Response, max_bytes: int) -> bytes:
+def _target(url: str, params: Mapping[str, str] | None) -> tuple[httpcore.URL, dict[str, str]]:
+    """Where to, and the headers that the URL itself asks for. Raises `ValueError` where it is none."""
+    import httpcore
+
+    parts = urlsplit(url)
+    host, port = (parts.hostname or "").encode("idna"), parts.port
+    query = urlencode(params) if params else parts.query
+    path = quote(parts.path or "/", safe=_AS_THEY_ARE) + (f"?{quote(query, safe=_AS_THEY_ARE + '?')}" if query else "")
+    name = f"[{host.decode()}]" if b":" in host else host.decode()
+    usual = port is None or port == {"http": 80, "https": 443}.get(parts.scheme)
+    own = {"Host": name if usual else f"{name}:{port}", "Accept": "*/*", "User-Agent": "trimtab"}
+    if parts.username is not None:
+        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        own["Authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
+    return httpcore.URL(scheme=parts.scheme, host=host, port=port, target=path), own
+
+
+def _received(response: httpcore.Response) -> dict[str, str]:
+    """The headers by lower-case name; those that come several times joined."""
+    received: dict[str, str] = {}
+    for name, value in response.headers:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        received[key] = f"{received[key]}, {text}" if key in received else text
+    return received
+
+
+def _trusting_the_usual() -> ssl.SSLContext:
+    import ssl
+
+    import certifi
+
+    return ssl.create_default_context(cafile=certifi.where())
+
+
+async def _read_body(shown: str, response: httpcore.Response, max_bytes: int) -> bytes:
     chunks = bytearray()
-    async for chunk in response.aiter_raw():
+    async for chunk in response.aiter_stream():
         chunks += chunk
         if len(chunks) > max_bytes:
             raise NoAnswer(f"{shown} answered with a body over {max_bytes / 2**20:g} MiB", remedy="Expose less there")
     return bytes(chunks)
+
+
+def _spare_a_search() -> None:
+    """httpcore asks for sniffio several times a request, and where that is not installed searches every folder each time."""
+    if "sniffio" not in sys.modules and importlib.util.find_spec("sniffio") is None:
+        sys.modules["sniffio"] = None  # type: ignore[assignment]  # the import system's own way to say "not here"
 
 
 def _explain(shown: str, error: Exception) -> NoAnswer:

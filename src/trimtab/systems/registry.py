@@ -22,7 +22,7 @@ from trimtab.systems.kinds import JobType, LeverType, SensorType
 from trimtab.systems.net import Net
 
 GROUP = "trimtab.systems"
-BUILT_IN = ("host", "prometheus", "http", "app", "plant")
+BUILT_IN = ("host", "prometheus", "http", "app", "plant", "sqlite", "process", "command", "file")
 _GROUPS: Mapping[str, type] = {"SENSORS": SensorType, "LEVERS": LeverType, "JOBS": JobType}
 
 

@@ -9,73 +9,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
-from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
-from trimtab.domain.actions import ActionRecord, ActionState, Decision, OptimizationAction
+from trimtab.domain.actions import ActionState, Decision
 from trimtab.domain.actions import Choice as DecisionChoice
 from trimtab.domain.errors import Conflict
-from trimtab.domain.levers import ActionPriority, LeverValue, Reversibility
+from trimtab.domain.levers import LeverValue
 from trimtab.domain.metrics import MetricType, Reading, Series, StoredSample
 from trimtab.domain.ports import Journal, MetricStore
 from trimtab.domain.verdicts import Verdict, VerdictStatus
-
-T = TypeVar("T")
-
-
-def a_record(
-    action_id: str, state: ActionState = ActionState.PROPOSED, *, at: float = 100.0, to_value: LeverValue = 4
-) -> ActionRecord:
-    """A plausible record for tests: `action_id`, created and moved to `state` at `at`."""
-    action = OptimizationAction(
-        action_id=action_id,
-        action_type="workers_increase",
-        description="raise workers",
-        element="shop",
-        lever="workers",
-        from_value=2,
-        to_value=to_value,
-        metric_name="shop_p95_seconds",
-        goal_id="goal:shop:shop_p95_seconds",
-        trigger="p95 is twice its target",
-        trigger_metric_id="shop/shop_p95_seconds",
-        expected_improvement=0.2,
-        success_probability=0.5,
-        risk_level=0.3,
-        priority=ActionPriority.HIGH,
-        reversibility=Reversibility.REVERSIBLE,
-        settle_seconds=20.0,
-        created_at=at,
-        locks=frozenset({"shop", "shop/workers"}),
-    )
-    return ActionRecord(action, state, since=at, reason=f"it is {state}")
-
-
-def moved(record: ActionRecord, state: ActionState, **changes: Any) -> ActionRecord:
-    """`record` one second later in `state`."""
-    return replace(record, **{"state": state, "since": record.since + 1.0, "reason": f"now {state}", **changes})
-
-
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run one call of a store to its end."""
-    return asyncio.run(work)
-
-
-async def write_life(journal: Journal, action_id: str, *states: ActionState, at: float = 100.0) -> ActionRecord:
-    """Take a new action through `states` after proposed; returns where it ended."""
-    record = a_record(action_id, at=at)
-    await journal.record(record, None)
-    for state in states:
-        following = moved(record, state)
-        await journal.record(following, record.state)
-        record = following
-    return record
+from trimtab.testing.records import a_record, moved, run, write_life
 
 
 class JournalConformance:
@@ -244,6 +192,70 @@ class JournalConformance:
         row = run(again.record(moved(record, ActionState.APPLYING), ActionState.SCHEDULED))
         assert row.previous == head[1]
         assert run(again.verify()) == 3
+
+    def test_pruning_gives_up_a_prefix_and_the_chain_holds(self, tmp_path: Path) -> None:
+        """What ended before goes, what is younger stays; the row that says so is the last one, and `verify` goes on from it."""
+        journal = self.make(tmp_path)
+        run(write_life(journal, "old", ActionState.IGNORED, at=100.0))
+        run(journal.note("learned", "of old", at=150.0, action_id="old"))
+        young = run(write_life(journal, "young", ActionState.SCHEDULED, ActionState.EXPIRED, at=500.0))
+        assert run(journal.prune(400.0, at=1000.0)) == 3
+        assert run(journal.get("old")) is None and not run(journal.history("old"))
+        assert run(journal.get("young")) == young
+        assert [row.seq for row in run(journal.history("young"))] == [4, 5, 6]
+        (said,) = run(journal.notes(["pruned"]))
+        assert (said.seq, said.at, run(journal.head())) == (7, 1000.0, (7, said.hash))
+        assert run(journal.verify()) == 4
+        assert run(journal.prune(400.0, at=1001.0)) == 0
+        assert run(journal.head()) == (7, said.hash), "a journal with nothing to give up is left as it is"
+
+    @pytest.mark.parametrize("state", list(ActionState), ids=str)
+    def test_what_is_not_over_for_good_is_never_given_up(self, tmp_path: Path, state: ActionState) -> None:
+        """Nor anything after it: only a prefix goes."""
+        journal = self.make(tmp_path)
+        run(write_life(journal, "first", ActionState.IGNORED, at=50.0))
+        run(journal.record(a_record("it", state, at=100.0), None))
+        run(write_life(journal, "last", ActionState.IGNORED, at=200.0))
+        needed = not state.terminal or state in (ActionState.KEPT_ON_PROBATION, ActionState.ROLLBACK_FAILED)
+        assert run(journal.prune(1e6, at=2e6)) == (2 if needed else 5)
+        assert (run(journal.get("it")) is not None, run(journal.get("last")) is not None) == (needed, needed)
+        run(journal.verify())
+
+    def test_an_action_that_ended_later_keeps_its_first_rows(self, tmp_path: Path) -> None:
+        """However long it lasted."""
+        journal = self.make(tmp_path)
+        record = run(write_life(journal, "long", ActionState.SCHEDULED, at=100.0))
+        run(write_life(journal, "short", ActionState.IGNORED, at=200.0))
+        run(journal.record(replace(moved(record, ActionState.EXPIRED), since=900.0), ActionState.SCHEDULED))
+        assert run(journal.prune(800.0, at=1000.0)) == 0
+        assert run(journal.prune(950.0, at=1000.0)) == 5
+        run(journal.verify())
+
+    @pytest.mark.parametrize(
+        ("notes", "left"), [(("paused",), 1), (("paused", "resumed"), 0), (("resumed", "paused", "paused"), 2)], ids=str
+    )
+    def test_the_pause_in_force_is_never_given_up(self, tmp_path: Path, notes: tuple[str, ...], left: int) -> None:
+        """An agent that was paused a year ago must still be paused after a restart."""
+        journal = self.make(tmp_path)
+        for at, kind in enumerate(notes):
+            run(journal.note(kind, "", at=float(at)))
+        assert run(journal.prune(1e6, at=2e6)) == len(notes) - left
+        assert [row.kind for row in run(journal.notes(["paused", "resumed"]))] == ["paused"] * left
+        run(journal.verify())
+
+    def test_pruning_goes_on_where_it_left_off(self, tmp_path: Path) -> None:
+        """Time after time, until only the row is left that says so; then new actions follow."""
+        journal = self.make(tmp_path)
+        for number in range(6):
+            run(write_life(journal, f"a{number}", ActionState.IGNORED, at=100.0 * number))
+        for cut in (150.0, 250.0, 260.0, 1e6):
+            run(journal.prune(cut, at=1000.0))
+            run(journal.verify())
+        assert run(journal.prune(1e9, at=1000.0)) == 0, "what pruning wrote is younger than what it may remove"
+        assert not run(journal.recent(10)) and not run(journal.counts())
+        record = run(write_life(journal, "new", ActionState.IGNORED, at=2000.0))
+        assert run(journal.get("new")) == record
+        run(journal.verify())
 
 
 class MetricStoreConformance:

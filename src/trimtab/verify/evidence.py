@@ -12,6 +12,7 @@ Generalised least squares (Aitken 1935) with the uncertainty of the level; the t
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,33 +32,45 @@ class Evidence:
     error: Array  # its standard error
     information: Array  # 1 / var(difference), in units of the noise
     df: Array
+    widen: tuple[float, float]  # factors on the error of rises and falls
 
-    def log_e(self, widen_up: float = 1.0, widen_down: float = 1.0) -> Array:
-        """Log evidence against "no difference", with standard errors widened for rises and falls apart."""
-        widen = np.where(self.difference >= 0.0, widen_up, widen_down)
-        return log_e(np.square(self.difference / (self.error * widen)), self.information, self.df)
-
-    def bounds(self, look: int, alpha: float, widen_up: float = 1.0, widen_down: float = 1.0) -> tuple[float, float]:
-        """Confidence sequence for the difference at one look; excludes zero exactly where `log_e` ≥ log(1/alpha)."""
-        half = float(critical_t(self.information[look], self.df[look], alpha)) * float(self.error[look])
-        middle = float(self.difference[look])
-        return middle - half * widen_up, middle + half * widen_down
+    def signed_log_e(self, looks: slice) -> Array:
+        """Log evidence against "no difference" where there is any, with the sign of the difference; else 0."""
+        difference = self.difference[looks]
+        widen = np.where(difference >= 0.0, *self.widen)
+        logs = log_e(np.square(difference / (self.error[looks] * widen)), self.information[looks], self.df[looks])
+        return np.asarray(np.copysign(np.maximum(logs, 0.0), difference), dtype=np.float64)
 
 
-def weigh(y: Array, gaps: Array, null: Null, last: Array | None = None) -> Evidence:
+def bounds(evidence: Sequence[Evidence], look: int, alpha: float) -> list[tuple[float, float]]:
+    """Confidence sequences for the difference at one look; each excludes zero exactly where its log e ≥ log(1/alpha)."""
+    information = np.asarray([e.information[look] for e in evidence])
+    critical = critical_t(information, np.asarray([e.df[look] for e in evidence]), alpha)
+    halves = (critical * np.asarray([e.error[look] for e in evidence])).tolist()
+    middles = [float(e.difference[look]) for e in evidence]
+    return [
+        (middle - half * e.widen[0], middle + half * e.widen[1])
+        for e, middle, half in zip(evidence, middles, halves, strict=True)
+    ]
+
+
+def weigh(y: Array, gaps: Array, null: Null, last: Array | None = None, level: Array | None = None) -> Evidence:
     """Evidence at every look, from samples `y` (m,) or (k, m) after the action, inner scale.
 
-    `gaps` (m,): sampling intervals since the sample before (the first: since the last one before the action). `last` (k, 1): the
-    states at the moment of acting, where they are not the account's own.
+    `gaps` (m,): sampling intervals since the sample before (the first: since the last one before the action). `last`, `level`
+    (k, 1): the states and levels at the moment of acting, where they are not the account's own.
     """
     phi = np.power(null.rho, gaps)
     variance = np.maximum(1.0 - phi * phi, 1e-6)
     weight = 1.0 - phi
     pull = weight.copy()
     weight[0] = 1.0
-    centred = y - null.level - null.slope * np.cumsum(gaps)
-    state = np.full_like(centred[..., :1], null.last) if last is None else last
-    before = np.concatenate((state - null.level, centred[..., :-1]), axis=-1)
+    usual = null.level if level is None else level
+    state = np.full_like(y[..., :1], null.last) if last is None else last
+    centred = np.concatenate((state - usual, y - usual - null.slope * np.cumsum(gaps)), axis=-1)
+    if math.isfinite(null.reach):
+        centred = np.clip(centred, -null.reach, null.reach)
+    centred, before = centred[..., 1:], centred[..., :-1]
     return _accumulate(centred - phi * before, weight, pull, variance, null)
 
 
@@ -70,7 +83,9 @@ def _accumulate(rest: Array, weight: Array, pull: Array, variance: Array, null: 
     spread = 1.0 / a + np.square(c / a) * null.level_variance
     df = null.df + np.arange(a.size)
     noise = (null.df * null.sd**2 + np.maximum(square - b * b / a, 0.0)) / df
-    return Evidence(difference, np.sqrt(noise * spread), np.broadcast_to(1.0 / spread, a.shape), df.astype(np.float64))
+    return Evidence(
+        difference, np.sqrt(noise * spread), np.broadcast_to(1.0 / spread, a.shape), df.astype(np.float64), null.widen
+    )
 
 
 def conclusive_at(alpha: float) -> float:

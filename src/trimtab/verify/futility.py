@@ -12,7 +12,6 @@ import math
 
 import numpy as np
 
-from trimtab.stats import critical_t
 from trimtab.verify.evidence import Evidence
 from trimtab.verify.prepare import Trial
 
@@ -32,19 +31,13 @@ def is_futile(trial: Trial, goes_on: Evidence, look: int) -> bool:
 
 def is_undecidable(trial: Trial, goes_on: Evidence, look: int) -> bool:
     """Whether even endless samples like these would leave the interval around zero: the level before is too little known."""
-    return look + 1 >= MIN_UNDECIDABLE and abs(float(goes_on.difference[look])) < provable(trial)
-
-
-def provable(trial: Trial) -> float:
-    """The least difference (inner scale) that this history could ever prove, however long one waits."""
-    now = trial.past.goes_on
-    return float(critical_t(1.0 / now.level_variance, now.df, trial.terms.alpha)) * now.sd * math.sqrt(now.level_variance)
+    return look + 1 >= MIN_UNDECIDABLE and abs(float(goes_on.difference[look])) < trial.provable
 
 
 def worth_waiting_for(trial: Trial) -> float:
     """The least relative gain for which waiting pays."""
     now = trial.past.goes_on
-    wanted = [abs(gain(trial, trial.terms.sign * provable(trial)))]
+    wanted = [abs(gain(trial, trial.terms.sign * trial.provable))]
     wanted += [WAY * gain(trial, place - now.level) for place in (trial.past.usual, _target(trial)) if place is not None]
     return max(trial.terms.min_effect, min(SIZEABLE, max(wanted)))
 

@@ -1,10 +1,10 @@
 """Say whether an action helped, against what would have happened without it. Called by `execute` while an action is verified.
 
-    history ─► Past: it goes on, reverts, returns, drifts ─┐
-    samples after settling ─► Evidence, look by look ──────┴─► the weakest account decides ─► Verdict
+    history ─► Frame: scale, rhythm, controls ─► Past: it goes on, reverts, returns, drifts ─► placebos widen each ─┐
+    samples after settling, in the same frame ─► Evidence, look by look ──────► the weakest account decides ◄───────┘ ─► Verdict
 
-Credit needs evidence against every account that the history leaves open, in the same direction, at level `alpha` over all looks
-and both sides; the first conclusive look stands. The interval is the hull of the accounts' confidence sequences, so
+Credit needs evidence against every account that the history leaves open, in the same direction, at level `alpha` on either side
+over all looks; the first conclusive look stands. The interval is the hull of the accounts' confidence sequences, so
 improved ⟺ low > 0 and worse ⟺ high < 0.
 """
 
@@ -20,7 +20,7 @@ from trimtab.domain.direction import Direction
 from trimtab.domain.verdicts import Verdict
 from trimtab.verify.looks import Looks, follow
 from trimtab.verify.prepare import Refusal, Terms, prepare
-from trimtab.verify.samples import as_arrays, ascending
+from trimtab.verify.samples import as_arrays, ascending, table_of
 from trimtab.verify.verdicts import held, refused, spoken
 
 Array = NDArray[np.float64]
@@ -32,10 +32,12 @@ class Judge:
 
     `history`: (t, y), seconds and values; what lies after `applied_at` is judged at once. `goal`: a Direction, "minimize",
     "maximize", or anything with a `.direction` (its `.target_value`, if any, tells what is worth waiting for). `settle_seconds`
-    after the action are not looked at. `controls`: name → values on the same t of series that the action cannot have touched; one
-    that moves the same way withholds credit (it never adds any). `min_effect` (relative) serves the `futile` flag only.
-    `interval_seconds`: sampling interval (default: the median spacing of the history). `changes`: times at which levers were
-    moved on purpose before, so that a shift that we made ourselves is not taken for one that comes and goes by itself.
+    after the action are not looked at. `controls`: name → values on the same t of series that the action cannot have touched:
+    what they explain of the history is taken out of what follows, and one that moves the same way by itself withholds credit.
+    `min_effect` (relative) serves the `futile` flag only. `interval_seconds`: sampling interval (default: the median spacing of
+    the history). `changes`: times at which levers were moved on purpose before, so that a shift that we made ourselves is not
+    taken for one that comes and goes by itself. `alpha`: at most this share of the changes that do nothing are ever called
+    improved, and at most this share worse.
 
     >>> t = np.arange(40.0)
     >>> y = np.where(t < 20, 0.1, 0.6) + 0.01 * np.sin(7 * t)
@@ -61,10 +63,11 @@ class Judge:
             raise ValueError(f"alpha must lie between 0 and 1, got {alpha}; 0.05 is customary")
         sign, target = direction_of(goal).sign, _target_of(goal)
         self._terms = Terms(applied_at, settle_seconds, sign, target, alpha, min_effect, interval_seconds, tuple(changes))
-        t, y = ascending(*as_arrays(*history))
+        t, y, x = ascending(*as_arrays(*history), table_of(controls or {}, history[0]))
         before, after = t < applied_at, self._terms.counts(t)
-        self._trial = prepare(self._terms, t[before], y[before])
-        self._t, self._y = t[after].tolist(), y[after].tolist()
+        self._names = tuple(controls or {})
+        self._trial = prepare(self._terms, t[before], y[before], x[before], self._names)
+        self._t, self._y, self._x = t[after].tolist(), y[after].tolist(), x[after].tolist()
         self._newest = float(t[-1]) if t.size else -np.inf
         self._controls = self._judges_of(controls or {}, history[0], goal)
         self.decided_at: float | None = None  # time (s) of the sample that made the verdict conclusive
@@ -82,6 +85,7 @@ class Judge:
             return self.verdict
         self._t.append(float(t))
         self._y.append(float(y))
+        self._x.append([float((controls or {}).get(name, np.nan)) for name in self._names])
         if self.decided_at is None:
             self.verdict = self._newest_verdict()
         return self.verdict
@@ -106,7 +110,8 @@ class Judge:
     def _looks(self) -> Looks | None:
         if isinstance(self._trial, Refusal):
             return None
-        return follow(self._trial, np.asarray(self._t, dtype=np.float64), np.asarray(self._y, dtype=np.float64))
+        t, y, x = (np.asarray(values, dtype=np.float64) for values in (self._t, self._y, self._x))
+        return follow(self._trial, t, y, x.reshape(t.size, len(self._names)))
 
     def _unless_a_control_moved(self, looks: Looks, look: int, *, newest: bool) -> Verdict:
         verdict = spoken(looks, look, newest=newest)

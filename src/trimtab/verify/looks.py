@@ -15,6 +15,7 @@ from trimtab.verify.wording import percent
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+EVERY = slice(None)
 MIN_AFTER = 3  # usable samples; an effect that was seen for less is an outlier
 MAX_MISSING = 0.25  # share of readings after settling; beyond it the ones that survive are not the ones that count
 
@@ -25,7 +26,7 @@ class Looks:
 
     trial: Trial
     t: Array
-    evidence: tuple[Evidence, ...]  # one per account in force
+    evidence: tuple[tuple[Evidence, ...], ...]  # per account in force, in each of its views
     sound: Flags  # whether the data allow a conclusion at this look
     n_rows: int  # readings after settling, usable or not
     n_late: int  # usable ones that came after a gap and do not count
@@ -36,19 +37,19 @@ class Looks:
         """Index of the newest look; −1 where there is none."""
         return self.t.size - 1
 
-    def agreed(self) -> Array:
+    def agreed(self, looks: slice = EVERY) -> Array:
         """Log evidence of the weakest account, signed by where the metric went; 0 where accounts disagree on that. (m,)"""
-        up, down = self.trial.widen
-        logs = np.stack([e.log_e(up, down) for e in self.evidence])
-        sides = np.stack([np.sign(e.difference) for e in self.evidence])
-        same = np.all(sides == sides[0], axis=0)
-        return np.asarray(np.where(same, np.maximum(logs.min(axis=0), 0.0) * sides[0], 0.0), dtype=np.float64)
+        signed = [[e.signed_log_e(looks) for e in views] for views in self.evidence]
+        bars = [views[0].bars for views in self.trial.accounts]
+        rise = np.min([np.max(views, axis=0) for views, side in zip(signed, bars, strict=True) if side >= 0], axis=0)
+        fall = np.max([np.min(views, axis=0) for views, side in zip(signed, bars, strict=True) if side <= 0], axis=0)
+        return np.asarray(np.maximum(rise, 0.0) + np.minimum(fall, 0.0), dtype=np.float64)
 
-    def decides(self) -> Flags:
+    def decides(self, looks: slice = EVERY) -> Flags:
         """Whether each look is conclusive, (m,)."""
         if self.t.size == 0:
             return np.zeros(0, dtype=np.bool_)
-        return np.asarray(self.sound & (np.abs(self.agreed()) >= conclusive_at(self.trial.terms.alpha)))
+        return np.asarray(self.sound[looks] & (np.abs(self.agreed(looks)) >= conclusive_at(self.trial.terms.alpha)))
 
     def doubt(self, look: int, *, newest: bool) -> str | None:
         """Why the data at a look (−1: none yet) carry no verdict, in words; None where they do.
@@ -70,19 +71,19 @@ class Looks:
         return None
 
 
-def follow(trial: Trial, t: Array, y: Array) -> Looks:
-    """All looks at the readings (r,) after settling, missing ones as NaN or inf."""
-    inner = trial.unit.inner(np.where((y == 0.0) & trial.zero_is_error, np.nan, y))
+def follow(trial: Trial, t: Array, y: Array, x: Array) -> Looks:
+    """All looks at the readings (r,) after settling and their controls (r, k), missing ones as NaN or inf."""
+    inner = trial.inner(t, np.where((y == 0.0) & trial.zero_is_error, np.nan, y), x)
     known = np.isfinite(inner)
     missing = 1.0 - np.cumsum(known) / np.arange(1, t.size + 1)
     fresh = _before_a_gap(trial, t[known])
     times, values = t[known][:fresh], inner[known][:fresh]
-    evidence: tuple[Evidence, ...] = ()
+    evidence: tuple[tuple[Evidence, ...], ...] = ()
     if fresh:
         gaps = np.maximum(np.diff(times, prepend=trial.last_t) / trial.interval, 1e-3)
         calm = tame(values, trial.past.limit)
-        evidence = tuple(weigh(calm, gaps, null) for null in trial.nulls)
-    sound = (np.arange(1, fresh + 1) >= MIN_AFTER) & (missing[known][:fresh] <= MAX_MISSING) & ~frozen(trial, values)
+        evidence = tuple(tuple(weigh(calm, gaps, view) for view in views) for views in trial.accounts)
+    sound = (np.arange(1, fresh + 1) >= MIN_AFTER) & (missing[known][:fresh] <= MAX_MISSING) & ~frozen(trial, y[known][:fresh])
     return Looks(trial, times, evidence, sound, t.size, int(known.sum()) - fresh, float(missing[-1]) if t.size else 0.0)
 
 

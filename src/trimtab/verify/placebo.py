@@ -1,39 +1,108 @@
-"""Would this judge have fooled itself in the series' own past? Then its intervals are widened until it would not have.
+"""Would an account have fooled itself in the series' own past? Then its intervals are widened until it would not have.
 
-Actions that never happened are placed at the extremes of the history, where one would have acted, and the evidence is
-followed over all looks. The standard errors are multiplied by the quantile of the largest |t| / critical t that these
-placebos reach, for rises and falls apart: season, trend, bursts and heavy tails that the AR(1) account does not know pay
-for themselves. Never below 1. Fisher (1935), randomisation inference; the maximum over looks makes it valid at every peek.
-Silent where history is short.
+Actions that never happened are placed at the extremes of the history, where one would have acted, and the evidence is followed
+over all looks. The standard errors are multiplied by the third largest |t| / critical t that these placebos reach, for rises and
+falls apart: bursts, shifts and heavy tails that the AR(1) account does not know pay for themselves. Never below 1. Where levels
+are proven to shift, or the third is far above 1, by the largest. Fisher (1935), randomisation inference; the maximum over looks
+makes it valid at every peek. Silent where history is short.
+
+Where that costs much, the account gets a second view, with values clipped `REACH` deviations from its level, as Huber (1964)
+bounds what a single value may say: an episode then counts by how long it lasts, not by how high it rises. Each view is
+calibrated by itself, and either may convince.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from trimtab.stats import critical_t, running_means
+from trimtab.stats import critical_t, level_precision, running_means
 from trimtab.verify.evidence import weigh
-from trimtab.verify.nulls import Null
+from trimtab.verify.nulls import Null, Past
 
 Array = NDArray[np.float64]
+Views = tuple[Null, ...]
 
 HORIZON = 180  # looks followed after each placebo: 90 minutes at 30 s
 LEAST_WINDOWS = 20  # the horizon is at most this fraction of the history
 LEAST_SAMPLES = 400
 TRIGGER = 5  # samples whose mean is at an extreme
+RECENT = 60  # samples that a past level is known by, at most
+COSTLY = 1.5  # widening from which on a second view is worth its chance of error
+BY_CHANCE, WORST = 4, 1  # the rank of the ratio that counts: one or two of sixty are above 1 by chance …
+# … unless the level is proven to shift, when the worst that it did may come again
+REACH = 2.5  # standard deviations
 
 
-def widening(y: Array, null: Null, alpha: float) -> tuple[float, float]:
-    """Factors (for rises, for falls) ≥ 1 on the standard errors. `y` (n,) the history, inner scale."""
-    if y.size < LEAST_SAMPLES:
+@dataclass(frozen=True, slots=True)
+class Placebos:
+    """Moments of a history at which one would have acted, and for how long each is followed."""
+
+    y: Array
+    moments: NDArray[np.intp]
+    horizon: int
+    alpha: float
+    rank: int  # which of the largest ratios counts
+
+    def local(self, run: int, onset: int | None) -> Placebos:
+        """Those with a past of their own of `run` samples, and none that sees the `onset` of what is still going on."""
+        keep = self.moments + 1 >= run
+        if onset is not None:
+            keep &= (self.moments >= onset) | (self.moments + self.horizon < onset)
+        return replace(self, moments=self.moments[keep])
+
+
+def calibrated(past: Past, alpha: float) -> tuple[Views, ...]:
+    """The accounts in force, "it goes on" first, each in one or two views, widened by placebos."""
+    if past.y.size < LEAST_SAMPLES:
+        return tuple((null,) for null in past.nulls)
+    whole = past.reverts or past.goes_on
+    placebos = _placebos(past, alpha, upper=bool(past.y[-TRIGGER:].mean() >= whole.level))
+    own = _views(placebos, whole, None) if past.reverts is not None else ()
+    local = own
+    if past.reverts is not past.goes_on:
+        run = min(RECENT, past.y.size - past.regime_start)
+        onset = past.regime_start if past.reverts is None else None
+        local = _views(placebos.local(run, onset), past.goes_on, run)
+    kin = {id(past.goes_on): local, id(past.reverts): own, id(past.returns): own, id(past.drifts): local}
+    return tuple(tuple(_like(null, view) for view in kin.get(id(null), (null,))) for null in past.nulls)
+
+
+def _like(null: Null, view: Null) -> Null:
+    return replace(null, reach=view.reach, widen=view.widen)
+
+
+def _placebos(past: Past, alpha: float, *, upper: bool) -> Placebos:
+    horizon = min(HORIZON, past.y.size // LEAST_WINDOWS)
+    moments = extremes(past.y, max(TRIGGER, horizon // 2), past.y.size - horizon - 1, upper=upper)
+    return Placebos(past.y, moments, horizon, alpha, WORST if past.shifted else BY_CHANCE)
+
+
+def _views(placebos: Placebos, null: Null, run: int | None) -> Views:
+    plain = replace(null, widen=widening(placebos, null, run))
+    if max(plain.widen) < COSTLY:
+        return (plain,)
+    clipped = replace(null, reach=REACH * null.sd)
+    return plain, replace(clipped, widen=widening(replace(placebos, rank=WORST), clipped, run))
+
+
+def widening(placebos: Placebos, null: Null, run: int | None) -> tuple[float, float]:
+    """Factors (for rises, for falls) ≥ 1 on the standard errors.
+
+    `run`: the account's level is that of the last so many samples before each moment; None: it is the same throughout.
+    """
+    if placebos.moments.size < BY_CHANCE:
         return 1.0, 1.0
-    horizon = min(HORIZON, y.size // LEAST_WINDOWS)
-    moments = extremes(y, max(TRIGGER, horizon // 2), y.size - horizon - 1, upper=_now_high(y, null))
-    ratios = _largest_ratios(y, null, moments, horizon, alpha)
-    quantile = 1.0 - alpha / 2.0
-    up, down = (float(np.quantile(side, quantile, method="higher")) for side in ratios)
-    return max(1.0, up), max(1.0, down)
+    up, down = (_factor(side, placebos.rank) for side in _largest_ratios(placebos, null, run))
+    return (max(up, down),) * 2 if min(up, down) >= COSTLY else (up, down)  # what shifts both ways has no better side
+
+
+def _factor(ratios: Array, rank: int) -> float:
+    """The ratio of a rank from above; where even the third is far above 1, the largest."""
+    chosen = float(np.sort(ratios)[-rank])
+    return max(1.0, chosen if chosen < COSTLY else float(ratios.max()))
 
 
 def extremes(y: Array, stretch: int, end: int, *, upper: bool) -> NDArray[np.intp]:
@@ -45,12 +114,20 @@ def extremes(y: Array, stretch: int, end: int, *, upper: bool) -> NDArray[np.int
     return np.asarray(best + np.arange(count) * stretch + TRIGGER - 1)
 
 
-def _now_high(y: Array, null: Null) -> bool:
-    return bool(y[-TRIGGER:].mean() >= null.level)
-
-
-def _largest_ratios(y: Array, null: Null, moments: NDArray[np.intp], horizon: int, alpha: float) -> tuple[Array, Array]:
+def _largest_ratios(placebos: Placebos, null: Null, run: int | None) -> tuple[Array, Array]:
+    y, moments, horizon = placebos.y, placebos.moments, placebos.horizon
     after = np.lib.stride_tricks.sliding_window_view(y, horizon)[moments + 1]
-    evidence = weigh(after, np.ones(horizon), null, last=y[moments][:, None])
-    t = evidence.difference / evidence.error / critical_t(evidence.information, null.df, alpha)
+    level: Array | None = None
+    if run is not None:
+        level = running_means(y, run)[moments + 1 - run][:, None]
+        null = replace(null, level_variance=1.0 / level_precision(run, null.rho))
+    evidence = weigh(after, np.ones(horizon), null, last=y[moments][:, None], level=level)
+    t = evidence.difference / evidence.error / _critical(evidence.information, null.df, placebos.alpha)
     return t.max(axis=1), (-t).max(axis=1)
+
+
+def _critical(information: Array, df: float, alpha: float) -> Array:
+    """`critical_t` at every look (horizon,), interpolated between a dozen of them."""
+    some = np.unique(np.geomspace(1, information.size, 12).astype(int)) - 1
+    exact = critical_t(information[some], df, alpha)
+    return np.interp(np.arange(information.size), some, exact)

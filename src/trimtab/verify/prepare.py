@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trimtab.stats import critical_t, median
+from trimtab.verify.frame import Frame, Shared, frame_of, shared_with
 from trimtab.verify.nulls import Null, Past, read_past
-from trimtab.verify.placebo import widening
+from trimtab.verify.placebo import Views, calibrated
 from trimtab.verify.samples import Before, usable_history
-from trimtab.verify.unit import FLOOR, Unit, choose_unit
+from trimtab.verify.unit import FLOOR, Unit
 
 Array = NDArray[np.float64]
 
@@ -58,11 +61,13 @@ class Trial:
     terms: Terms
     n_before: int
     interval: float  # seconds between samples
-    unit: Unit
+    frame: Frame
+    shared: Shared | None  # what controls explain
     zero_is_error: bool
     steady: bool  # whether three equal values in a row occurred, so that equal values after it are no sign of a dead sensor
     past: Past
-    widen: tuple[float, float]  # factors on the standard errors, (for rises, for falls)
+    accounts: tuple[Views, ...]  # in force, "it goes on" first; each in the views that it is weighed in
+    provable: float  # the least difference (inner scale) that this history could ever prove, however long one waits
     last_t: float  # time of the newest usable sample before the action
     regime_t: float  # time at which the current regime began
 
@@ -72,35 +77,48 @@ class Trial:
         return self.n_before - self.past.regime_start
 
     @property
-    def nulls(self) -> tuple[Null, ...]:
-        """The accounts in force, "it goes on" first."""
-        past = self.past
-        rest = [null for null in (past.reverts, past.returns, past.drifts) if null is not None and null is not past.goes_on]
-        return (past.goes_on, *rest)
+    def unit(self) -> Unit:
+        """The scale that values are compared on."""
+        return self.frame.unit
+
+    def inner(self, t: Array, y: Array, x: Array) -> Array:
+        """Values (n,) and controls (n, k) at times (n,) in the frame of the history."""
+        values = self.frame.inner(t, y)
+        return values if self.shared is None else values - self.shared.part(t, x)
 
 
-def prepare(terms: Terms, t: Array, y: Array) -> Trial | Refusal:
-    """Read the history (n,) before the action, ascending, missing values as NaN or inf."""
+def prepare(terms: Terms, t: Array, y: Array, x: Array, names: tuple[str, ...] = ()) -> Trial | Refusal:
+    """Read the history (n,) before the action and its controls (n, k), ascending, missing values as NaN or inf."""
     before = usable_history(t, y)
     problem = _too_few(before.y.size, t.size) or _too_old(terms, before)
     if problem is not None:
         return Refusal(terms, before.y.size, problem)
-    unit = choose_unit(before.y)
-    if unit is None:
+    framed = frame_of(before.t, before.y, terms.applied_at)
+    if framed is None:
         return Refusal(terms, before.y.size, _all_zero(before.y.size))
-    past = read_past(before.t, unit.inner(before.y), FLOOR, terms.changes)
+    frame, rest = framed
+    explained = shared_with(before.t, rest, x[np.searchsorted(t, before.t)], names, terms.applied_at) if names else None
+    if explained is not None:
+        rest = rest - explained[1]
+    past = read_past(before.t, rest, FLOOR, terms.changes, 0.0 if frame.rhythm is None else frame.rhythm.variance)
     return Trial(
         terms=terms,
         n_before=before.y.size,
         interval=_interval(terms, before.t),
-        unit=unit,
+        frame=frame,
+        shared=None if explained is None else explained[0],
         zero_is_error=before.zero_is_error,
         steady=steady(before.y),
         past=past,
-        widen=widening(past.y, past.reverts, terms.alpha) if past.reverts is not None else (1.0, 1.0),
+        accounts=calibrated(past, terms.alpha),
+        provable=_provable(past.goes_on, terms.alpha),
         last_t=float(before.t[-1]),
         regime_t=float(before.t[past.regime_start]),
     )
+
+
+def _provable(now: Null, alpha: float) -> float:
+    return float(critical_t(1.0 / now.level_variance, now.df, alpha)) * now.sd * math.sqrt(now.level_variance)
 
 
 def steady(y: Array) -> bool:
@@ -114,7 +132,7 @@ def steady(y: Array) -> bool:
 
 
 def _interval(terms: Terms, t: Array) -> float:
-    return max(SHORTEST, terms.interval_seconds or float(np.median(np.diff(t))))
+    return max(SHORTEST, terms.interval_seconds or median(np.diff(t)))
 
 
 def _too_few(n: int, rows: int) -> str | None:

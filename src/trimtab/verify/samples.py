@@ -6,10 +6,13 @@ answers 0 when it fails): none of these is a measurement, and none may ever beco
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from trimtab.stats.scale import median
 
 Array = NDArray[np.float64]
 
@@ -28,19 +31,25 @@ class Before:
     zero_is_error: bool
 
 
-def ascending(t: Array, y: Array) -> tuple[Array, Array]:
-    """Drop what has no sensible time or does not move forward in time.
+def ascending(t: Array, y: Array, x: Array) -> tuple[Array, Array, Array]:
+    """Drop what has no sensible time or does not move forward in time. `x` (n, k): controls.
 
-    >>> ascending(np.array([1.0, 2.0, 1.5, 3.0]), np.array([1.0, 2.0, 9.0, 3.0]))
+    >>> ascending(np.array([1.0, 2.0, 1.5, 3.0]), np.array([1.0, 2.0, 9.0, 3.0]), np.zeros((4, 0)))[:2]
     (array([1., 2., 3.]), array([1., 2., 3.]))
     """
     known = np.abs(t) < LATEST
-    t, y = t[known], y[known]
+    t, y, x = t[known], y[known], x[known]
     if t.size < 2:
-        return t, y
+        return t, y, x
     highest = np.maximum.accumulate(t)
     forward = np.concatenate(([True], t[1:] > highest[:-1]))
-    return t[forward], y[forward]
+    return t[forward], y[forward], x[forward]
+
+
+def table_of(controls: Mapping[str, object], t: object) -> Array:
+    """The controls' values as columns (n, k), or a ValueError that names the one that does not fit `t`."""
+    columns = [as_arrays(t, values)[1] for values in controls.values()]
+    return np.stack(columns, axis=1) if columns else np.zeros((np.atleast_1d(np.asarray(t)).size, 0))
 
 
 def usable_history(t: Array, y: Array) -> Before:
@@ -63,7 +72,7 @@ def zeros_are_errors(y: Array) -> bool:
     rest = size[size > 0.0]
     if rest.size == 0 or 1.0 - rest.size / size.size >= RARE_ZERO:
         return False
-    return bool(rest.min() > NEAR_ZERO * np.median(rest))
+    return bool(rest.min() > NEAR_ZERO * median(rest))
 
 
 def as_arrays(t: object, y: object) -> tuple[Array, Array]:

@@ -1,7 +1,9 @@
 """The scale that values are compared on, and the way back to a relative effect. Chosen from the history alone.
 
 Where every value has one sign, differences of logarithms are compared (latency and throughput err by factors): effect = e^d − 1.
-Otherwise plain differences, in units of the typical value, taken relative to the level without the action.
+Otherwise plain differences, in units of the typical value, taken relative to the level without the action; so too where a long
+history shows that its noise is rather the same at every level than in proportion to it (after Bartlett 1947, "The use of
+transformations").
 """
 
 from __future__ import annotations
@@ -12,10 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trimtab.stats import median, medians
+
 Array = NDArray[np.float64]
 
 # least noise believed in, a fraction of the level: a unit step of a deterministic metric must still be weighed
 FLOOR = 0.01
+ENOUGH = 400  # samples before the noise at different levels is compared
+RUN = 16  # samples that have one level between them
 _MAX_EXPONENT = 50.0
 _LARGEST = 1e12  # times the typical value; beyond it squares and sums lose their meaning
 
@@ -26,6 +32,7 @@ class Unit:
 
     sign: int
     size: float
+    least: float = 1.0  # level, in units of `size`, below which nothing is relative to it
 
     def inner(self, y: Array) -> Array:
         """Values (n,) on the inner scale, larger meaning larger y; NaN where the scale has no place for them."""
@@ -45,15 +52,32 @@ class Unit:
         if self.sign:
             exponent = min(_MAX_EXPONENT, max(-_MAX_EXPONENT, difference * self.sign))
             return self.sign * math.expm1(exponent)
-        return difference / max(abs(level), 1.0)
+        return difference / max(abs(level), self.least)
 
 
 def choose_unit(y: Array) -> Unit | None:
     """The scale for a history `y` (n,) finite; None where all of it is zero, as nothing can be relative to that."""
-    size = float(np.median(np.abs(y)))
-    if np.all(y > 0.0):
-        return Unit(1, size)
-    if np.all(y < 0.0):
-        return Unit(-1, size)
+    size = median(np.abs(y))
+    if np.all(y > 0.0) or np.all(y < 0.0):
+        return Unit(0, size, least=0.1) if additive(np.abs(y)) else Unit(1 if y[0] > 0.0 else -1, size)
     size = size or float(np.mean(np.abs(y)))
     return Unit(0, size) if size > 0.0 else None
+
+
+def additive(size: Array) -> bool:
+    """Whether the noise of positive values (n,) keeps its size, rather than its proportion, from low levels to high ones.
+
+    >>> noise, level = np.tile([0.0, 1.0, -1.0, 0.5], 200), np.repeat([10.0, 20.0], 400)
+    >>> additive(level + noise), additive(level * (1 + 0.1 * noise))
+    (True, False)
+    """
+    if size.size < ENOUGH:
+        return False
+    runs = size[: size.size // RUN * RUN].reshape(-1, RUN)
+    steps, level = np.abs(np.diff(runs, axis=1)), medians(runs)
+    high = level > median(level)
+    if high.all() or not high.any():
+        return False
+    growth = np.log(max(median(steps[high].ravel()), 1e-300) / max(median(steps[~high].ravel()), 1e-300))
+    proportion = np.log(median(level[high]) / median(level[~high]))
+    return bool(growth < 0.5 * proportion)

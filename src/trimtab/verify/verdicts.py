@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from trimtab.domain.verdicts import Verdict, VerdictStatus
+from trimtab.verify.evidence import bounds
 from trimtab.verify.futility import is_futile, is_undecidable
 from trimtab.verify.looks import Looks
 from trimtab.verify.prepare import Refusal, Trial
@@ -25,16 +26,17 @@ def spoken(looks: Looks, look: int, *, newest: bool) -> Verdict:
     if doubt is not None:
         return Verdict(VerdictStatus.INCONCLUSIVE, None, None, None, METHOD, doubt, trial.n_before, n_after)
     low, high = _hull(looks, look)
-    effect = _most_modest([_relative(trial, i, float(e.difference[look])) for i, e in enumerate(looks.evidence)])
+    effect = _most_modest([_relative(trial, i, float(views[0].difference[look])) for i, views in enumerate(looks.evidence)])
+    effect = min(max(effect, low), high)
     against = _against(trial)
-    if bool(looks.decides()[look]):
-        rises = float(looks.agreed()[look]) > 0.0
+    if bool(looks.decides(slice(look, look + 1))[0]):
+        rises = float(looks.agreed(slice(look, look + 1))[0]) > 0.0
         status = VerdictStatus.IMPROVED if rises == (trial.terms.sign > 0) else VerdictStatus.WORSE
         reason = conclusive(status, effect, (low, high), against, n_after, rises=rises)
         return Verdict(status, effect, low, high, _method(trial), reason, trial.n_before, n_after)
     low, high = min(low, 0.0), max(high, 0.0)
-    futile = is_futile(trial, looks.evidence[0], look)
-    undecidable = not futile and is_undecidable(trial, looks.evidence[0], look)
+    futile = is_futile(trial, looks.evidence[0][0], look)
+    undecidable = not futile and is_undecidable(trial, looks.evidence[0][0], look)
     reason = undecided(effect, (low, high), against, n_after, futile=futile, undecidable=undecidable)
     return Verdict(
         VerdictStatus.INCONCLUSIVE, effect, low, high, _method(trial), reason, trial.n_before, n_after, futile, undecidable
@@ -54,14 +56,17 @@ def held(verdict: Verdict, control: str) -> Verdict:
 
 def _hull(looks: Looks, look: int) -> tuple[float, float]:
     """From the least to the greatest effect that any account in force leaves possible."""
-    trial, ends = looks.trial, []
-    for account, evidence in enumerate(looks.evidence):
-        ends += [_relative(trial, account, end) for end in evidence.bounds(look, trial.terms.alpha, *trial.widen)]
-    return min(ends), max(ends)
+    trial, lower, upper = looks.trial, [], []
+    every = iter(bounds([evidence for weighed in looks.evidence for evidence in weighed], look, trial.terms.alpha))
+    for account, views in enumerate(trial.accounts):
+        ends = [next(every) for _ in views]
+        lower += [_relative(trial, account, max(low for low, _ in ends))] if views[0].bars >= 0 else []
+        upper += [_relative(trial, account, min(high for _, high in ends))] if views[0].bars <= 0 else []
+    return (min(lower), max(upper)) if trial.terms.sign > 0 else (min(upper), max(lower))
 
 
 def _relative(trial: Trial, account: int, difference: float) -> float:
-    return trial.terms.sign * trial.unit.relative(difference, trial.nulls[account].level)
+    return trial.terms.sign * trial.unit.relative(difference, trial.accounts[account][0].level)
 
 
 def _most_modest(effects: list[float]) -> float:
@@ -87,5 +92,5 @@ def _method(trial: Trial) -> str:
     names += ["own past"] if against.own_past else []
     names += ["earlier episodes"] if against.episodes else []
     names += ["drift"] if against.drift else []
-    widened = max(trial.widen)
+    widened = max(factor for views in trial.accounts for factor in views[0].widen)
     return f"{METHOD} against {', '.join(names)}" + (f", widened {widened:.1f} × by placebo actions" if widened > 1.0 else "")

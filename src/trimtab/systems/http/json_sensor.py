@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from trimtab.domain.errors import SensorError
 from trimtab.domain.metrics import Reading, Series
 from trimtab.systems.http.options import HttpJsonOptions
-from trimtab.systems.http.paths import Absent, as_number, follow, parse_path
 from trimtab.systems.net import Net, NoAnswer, clean_url
+from trimtab.systems.paths import Absent, as_number, follow, parse_path
 
 
 class HttpJsonSensor:

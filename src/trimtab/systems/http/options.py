@@ -8,17 +8,10 @@ from pydantic import AfterValidator, Field
 
 from trimtab.config import LeverOptions, SensorOptions
 from trimtab.config.parts import MetricName
-from trimtab.systems.http.paths import parse_path
 from trimtab.systems.net import DEFAULT_TIMEOUT_SECONDS, check_url
-
-
-def _check_path(path: str) -> str:
-    parse_path(path)
-    return path
-
+from trimtab.systems.paths import JsonPath
 
 Url = Annotated[str, AfterValidator(check_url)]
-JsonPath = Annotated[str, AfterValidator(_check_path)]
 
 
 class HttpJsonOptions(SensorOptions):

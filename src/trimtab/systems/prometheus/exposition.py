@@ -1,7 +1,7 @@
 """Read the Prometheus text format into a `Scrape`: the samples of one moment that somebody asked for, grouped by name.
 
-Called by the scraping sensor; pure. Parsing itself is `prometheus_client`'s, at about 0.1 ms a sample: what nobody asked for is
-dropped line by line before it, or a target with thousands of series would cost more than all the rest of the agent.
+Called through `pages`, which remembers; pure. Parsing itself is `prometheus_client`'s, at about 0.1 ms a sample: what nobody
+asked for is dropped line by line before it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 Labels = frozenset[tuple[str, str]]
 
 MAX_SAMPLES = 20_000  # asked for, of one target: about two seconds of parsing
-_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*(?=[ \t{])")
-_PARTS = ("_bucket", "_sum", "_count", "_total", "_created")  # samples of a family that are no gauges
-_GAUGES = ("gauge", "unknown", "untyped")
+NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*(?=[ \t{])")  # of a sample line
+PARTS = ("_bucket", "_sum", "_count", "_total", "_created")  # samples of a family that are no gauges
+GAUGES = ("gauge", "unknown", "untyped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,11 @@ def parse(text: str, at: float, only: Collection[str] | None = None, *, gauges: 
     samples: dict[str, dict[Labels, float]] = {}
     found: set[str] = set()
     for family in text_fd_to_metric_families(lines):  # type: ignore[arg-type]  # it only iterates over lines
-        for name in _declared(family.name, family.type):
+        for name in declared(family.name, family.type):
             samples.setdefault(name, {})
         for sample in family.samples:
             samples.setdefault(sample.name, {})[frozenset(sample.labels.items())] = float(sample.value)
-            if family.type in _GAUGES and not sample.name.endswith(_PARTS):
+            if family.type in GAUGES and not sample.name.endswith(PARTS):
                 found.add(sample.name)
     return Scrape(at, samples, frozenset(found))
 
@@ -72,7 +72,7 @@ def _lines(text: str) -> Iterator[str]:
             if line.startswith("# TYPE "):
                 yield line
         elif line:
-            if line[0] != "{" and _NAME.match(line) is None:
+            if line[0] != "{" and NAME.match(line) is None:
                 raise ValueError(f"not a sample: {line[:80]!r}")
             empty = False
             yield line
@@ -87,16 +87,16 @@ def _asked_for(text: str, only: frozenset[str], gauges: bool) -> Iterator[str]:
         if line.startswith("#"):
             _, _, family, kind = (*line.split(None, 3), "", "")[:4]
             types[family] = kind
-            if (gauges and kind in _GAUGES) or not only.isdisjoint((family, f"{family}_total", f"{family}_bucket")):
+            if (gauges and kind in GAUGES) or not only.isdisjoint((family, f"{family}_total", f"{family}_bucket")):
                 yield line
             continue
-        match = _NAME.match(line)
+        match = NAME.match(line)
         name = match.group() if match else ""  # a quoted name, written inside the braces: rare, and left to the parser
-        if not name or name in only or (gauges and types.get(name, "untyped") in _GAUGES and not name.endswith(_PARTS)):
+        if not name or name in only or (gauges and types.get(name, "untyped") in GAUGES and not name.endswith(PARTS)):
             yield line
 
 
-def _declared(name: str, kind: str) -> Iterator[str]:
+def declared(name: str, kind: str) -> Iterator[str]:
     """The sample names that a family of this type has, for families without samples."""
     if kind == "counter":
         yield f"{name}_total"

@@ -7,16 +7,18 @@ error status, text that is no exposition) is our silence, and an error: a guess 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from trimtab.domain.errors import SensorError
 from trimtab.domain.metrics import Reading, Series
 from trimtab.systems.net import Net, NoAnswer, clean_url
 from trimtab.systems.prometheus.derive import derive, sources
-from trimtab.systems.prometheus.exposition import Scrape, parse
+from trimtab.systems.prometheus.exposition import Labels, Scrape
 from trimtab.systems.prometheus.options import PrometheusOptions
+from trimtab.systems.prometheus.pages import PageReader
 
 MAX_SERIES = 5_000  # taken from one target
+NEW_LINES = 1_000  # never seen before that are read on the spot, 5 ms; a page with more of them is read beside the loop
 
 
 class ScrapeSensor:
@@ -32,8 +34,11 @@ class ScrapeSensor:
         self._derivations = [item.derivation() for item in options.derive]
         self._source = f"prometheus {clean_url(self.url)}"
         named = [form for name in options.metrics or () for form in (name, f"{name}_total")]
-        self._only = frozenset(named).union(*(sources(what) for what in self._derivations))
+        only = frozenset(named).union(*(sources(what) for what in self._derivations))
+        self._page = PageReader(only, gauges=options.metrics is None)
         self._before: Scrape | None = None
+        self._plain_names: tuple[frozenset[str], Sequence[str]] = (frozenset(), ())  # gauges, and what was made of them
+        self._series: dict[str, dict[Labels, Series]] = {}  # name → labels → what has been read before
 
     @property
     def metric_names(self) -> Sequence[str]:
@@ -63,20 +68,35 @@ class ScrapeSensor:
         if not answer.framed and not answer.body.endswith(b"\n"):
             raise NoAnswer(f"{answer.url} ended in the middle of a line")  # a number cut short would read as a counter that fell
         try:
-            return await asyncio.to_thread(parse, answer.text(), now, self._only, gauges=self._options.metrics is None)
+            text = answer.text()
+            found = self._page.read(text, now, new_lines=NEW_LINES)
+            return found if found is not None else await asyncio.to_thread(self._page.read_all, text, now)
         except (ValueError, IndexError, KeyError) as error:
             raise NoAnswer(f"{answer.url} is not in the Prometheus text format ({error}): {answer.glimpse()}") from error
 
     def _plain(self, scrape: Scrape) -> Iterator[Reading]:
+        at = scrape.at
         for name in self._wanted():
-            for labels, value in (scrape.find(name) or {}).items():
-                yield self._reading(name, value, scrape.at, dict(labels))
+            found = scrape.find(name) or {}
+            series = self._series_of(name, found)
+            for labels, value in found.items():
+                yield Reading(series[labels], value, at)
+
+    def _series_of(self, name: str, found: Mapping[Labels, float]) -> Mapping[Labels, Series]:
+        """What is read under a name, each made once: its id is asked for at every later step."""
+        known = self._series.get(name)
+        if known is None or known.keys() != found.keys():
+            was = known or {}
+            known = self._series[name] = {labels: was.get(labels) or self._one(name, dict(labels)) for labels in found}
+        return known
 
     def _wanted(self) -> Sequence[str]:
         if self._options.metrics is not None:
             return self._options.metrics
         seen = self._before.gauges if self._before is not None else frozenset()
-        return sorted(seen - {what.name for what in self._derivations} - {"up"})
+        if self._plain_names[0] != seen:
+            self._plain_names = seen, sorted(seen - {what.name for what in self._derivations} - {"up"})
+        return self._plain_names[1]
 
     def _derived(self, before: Scrape | None, after: Scrape) -> Iterator[Reading]:
         for what in self._derivations if before is not None else ():
@@ -84,8 +104,11 @@ class ScrapeSensor:
             if value is not None:
                 yield self._reading(what.name, value, after.at)
 
-    def _reading(self, name: str, value: float, now: float, labels: dict[str, str] | None = None) -> Reading:
-        return Reading(Series.named(name, self.element, labels, source=self._source), value, now)
+    def _reading(self, name: str, value: float, now: float) -> Reading:
+        return Reading(self._series_of(name, {frozenset(): value})[frozenset()], value, now)
+
+    def _one(self, name: str, labels: Mapping[str, str]) -> Series:
+        return Series.named(name, self.element, labels, source=self._source)
 
     async def close(self) -> None:
         """Nothing is held: connections belong to `Net`."""

@@ -1,9 +1,15 @@
-"""Paths into JSON documents, as the YAML writes them: `queue.length`, `workers[0].busy`, `["a.b"].c`. Pure."""
+"""Paths into JSON documents, as the YAML writes them: `queue.length`, `workers[0].busy`, `["a.b"].c`. Pure.
+
+Shared by every sensor that takes numbers out of JSON, whatever brought the document.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 Step = str | int
 
@@ -64,3 +70,11 @@ def as_number(found: object) -> float:
         return float(found)
     except OverflowError:  # JSON knows no largest number
         return float("inf") if found > 0 else float("-inf")
+
+
+def _check_path(path: str) -> str:
+    parse_path(path)
+    return path
+
+
+JsonPath = Annotated[str, AfterValidator(_check_path)]  # for options models

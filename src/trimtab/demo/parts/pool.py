@@ -1,7 +1,7 @@
-"""The demo service's worker pool: threads behind a bounded queue, as a web server or a database client has them.
+"""Threads behind a bounded queue, as a web server or a database client has them. Used by every part that waits for something.
 
-Called by `workload` for every request. With too few workers the queue fills, waiting time is what clients feel, and what does not
-fit is refused: the pool neither grows without limit nor hides that it is full.
+With too few workers the queue fills, waiting time is what clients feel, and what does not fit is refused: the pool neither grows
+without limit nor hides that it is full.
 """
 
 from __future__ import annotations
