@@ -66,14 +66,14 @@ def _print(run: Simulation, document: dict[str, Any]) -> None:
     goals = [
         (
             goal["metric_name"],
-            show.number(goal["target_value"]),
-            show.number(goal["current_value"]),
+            show.quantity(goal["metric_name"], goal["target_value"]),
+            show.quantity(goal["metric_name"], goal["current_value"]),
             f"{run.missed_seconds.get(goal['goal_id'], 0.0) / 60.0:.1f} min",
         )
         for goal in document["goals"]
     ]
     show.table("Goals", ("metric", "target", "at the end", "missed for"), goals)
-    show.table("Plant", ("metric", "at the end"), [(name, show.number(value)) for name, value in run.tally.last.items()])
+    show.table("Plant", ("metric", "at the end"), [(name, show.quantity(name, value)) for name, value in run.tally.last.items()])
 
 
 @contextmanager
