@@ -1,11 +1,11 @@
 # Everything from a bare machine: needs Python >= 3.11 with venv, make, and a package registry for the first run.
-# `make help` lists what there is. VENV, PYTHON and SHORT may be set: make test VENV=/tmp/v PYTHON=python3.12
+# `make help` lists what there is. VENV, PYTHON, SHORT and SEED may be set: make test VENV=/tmp/v PYTHON=python3.12
 
 VENV ?= .venv
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 SHORT ?=
-JOBS ?= 2
+JOBS ?= 4
 
 # What the caller has set for another Python must not reach ours.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV PIP_USER PIP_TARGET PIP_PREFIX TRIMTAB_CONFIG TRIMTAB_TOKEN
@@ -49,7 +49,7 @@ $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 install: $(VENV)/.runtime ## make .venv with trimtab in it
 
 demo: $(VENV)/.runtime ## see the loop find and cure real faults, on a real service under real load (one to six minutes)
-	@$(BIN)/trimtab demo
+	@$(BIN)/trimtab demo --seed $(or $(SEED),1)
 
 test: $(VENV)/.dev ## run the tests: no root, no network once installed
 	@$(PY) -m pytest -n $(JOBS) -m "not services"

@@ -17,6 +17,7 @@ import structlog
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.actions import Choice, Decision, OptimizationAction, Plan
 from trimtab.domain.errors import SensorError, StoreError, TrimtabError
+from trimtab.domain.goals import Analysis
 from trimtab.domain.metrics import Reading, Severity
 from trimtab.domain.ports import Sensor
 from trimtab.domain.situation import Situation
@@ -106,7 +107,7 @@ class AutonomousAgent(Desk):
         analysis = self.parts.analyzer.analyze(self.monitor, now, self.parts.settle_by_element)
         self.evidence.analysis, self.evidence.now = analysis, now
         self.own_goals = self.parts.own_goals.look(self.monitor, now)
-        self._report_holds(before.holds, analysis.holds)
+        self._report_holds(before, analysis)
         self._look_closer(now)
         known = {symptom.symptom_id for symptom in before.symptoms}
         if any(symptom.kind == "goal_missed" or symptom.symptom_id not in known for symptom in analysis.symptoms):
@@ -263,11 +264,11 @@ class AutonomousAgent(Desk):
             if stage is Stage.ANALYZE:
                 self.evidence.distrust(f"the analysis failed: {error}")
 
-    def _report_holds(self, before: Sequence[str], now: Sequence[str]) -> None:
-        """One line when a series is put on hold and one when it is released, however its sentence counts on in between."""
-        held, known = {_subject(hold): hold for hold in now}, {_subject(hold) for hold in before}
-        for subject in held.keys() - known:
-            self._log.warning("Hold", reason=held[subject])
+    def _report_holds(self, before: Analysis, now: Analysis) -> None:
+        """One line when a series is put on hold, no warning where it only warms up, and one when it is released."""
+        held, known = {_subject(hold): hold for hold in now.holds}, {_subject(hold) for hold in before.holds}
+        for subject in held.keys() - (known - (before.warming - now.warming)):
+            (self._log.info if subject in now.warming else self._log.warning)("Hold", reason=held[subject])
         for subject in known - held.keys():
             self._log.info("Hold released", subject=subject)
 
@@ -288,7 +289,7 @@ class AutonomousAgent(Desk):
         """All that planning may look at now."""
         return Situation(now, self.evidence.analysis, dict(self.levers.states), self.book.records, self.gatekeeper.paused,
                          self.evidence.baseline_counts(self.book.records, self.levers.states), self.trouble,
-                         self.gatekeeper.paused_because(now), self.gatekeeper.resumed_at)  # fmt: skip
+                         self.gatekeeper.paused_because(now), self.gatekeeper.harm_dates(now))  # fmt: skip
 
     async def preview(self, samples: int = 7, pause: float = 1.0) -> Plan:
         """What would be planned now, from `samples` fresh looks `pause` seconds apart. Nothing is entered, and nothing set."""

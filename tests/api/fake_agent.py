@@ -105,9 +105,8 @@ class FakeAgent:
         parts = (self.state, self.started_at, self.ready, self.effects, self.calls, sorted(self.records.items()), self.clock)
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
-    @property
-    def identity(self) -> str:
-        return "fa4e"
+    def prove(self, challenge: str, host: str, port: int) -> str:
+        return f"{challenge} at {host}:{port}"
 
     @property
     def plan(self) -> Plan:

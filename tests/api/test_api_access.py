@@ -105,7 +105,7 @@ def test_with_tokens_the_role_decides(
     token_client: Callable[[str | None], httpx.Client], agent: FakeAgent, role: str | None, read: int, change: int
 ) -> None:
     client = token_client(role)
-    for path in ("/agent/status", "/docs", "/openapi.json", "/metrics"):
+    for path in ("/", "/agent/status", "/docs", "/openapi.json", "/metrics"):
         answer = client.get(path)
         assert answer.status_code == read
         assert answer.headers.get("WWW-Authenticate", "").startswith("Bearer") == (read == 401)
@@ -157,7 +157,7 @@ def api_routes() -> list[APIRoute]:
 
 
 def test_no_route_escapes(api_routes: list[APIRoute], token_client: Callable[[str | None], httpx.Client]) -> None:
-    assert len(api_routes) == 17
+    assert len(api_routes) == 18
     client = token_client(None)
     for route in api_routes:
         for method in route.methods:

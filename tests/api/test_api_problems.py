@@ -33,7 +33,6 @@ def assert_problem(answer: httpx.Response, status: int, slug: str) -> dict[str, 
     ("method", "path", "how", "status", "slug"),
     [
         pytest.param("GET", "/nowhere", {}, 404, "not-found", id="no such path"),
-        pytest.param("GET", "/", {}, 404, "not-found", id="the root"),
         pytest.param("GET", "/agent/status/", {}, 404, "not-found", id="a slash too many"),
         pytest.param("GET", "/agent/actions/nobody", {}, 404, "not-found", id="no such action"),
         pytest.param("GET", "/agent/actions/%00%FF%22", {}, 404, "not-found", id="an id of odd bytes"),
@@ -157,3 +156,16 @@ def test_http_1_0_without_a_host_is_refused(open_client: httpx.Client) -> None:
         answer = b"".join(iter(lambda: raw.recv(4096), b""))
     assert b" 400 " in answer.splitlines()[0]
     assert b"urn:trimtab:problem:bad-request" in answer
+
+
+def test_text_that_is_no_json_is_told_without_a_parser_s_words(open_client: httpx.Client) -> None:
+    answer = open_client.request("POST", APPROVE, content=b"{nonsense", headers=JSON)
+    problem = assert_problem(answer, 422, "invalid")
+    (error,) = problem["errors"]
+    assert error["where"] == "body" and error["message"].startswith("is not JSON: ") and "character 1" in error["message"]
+    assert "JSON decode error" not in answer.text
+
+
+def test_the_root_points_to_the_documentation(open_client: httpx.Client) -> None:
+    document = open_client.get("/").json()
+    assert {open_client.get(document[key]).status_code for key in ("docs", "openapi", "status")} == {200}

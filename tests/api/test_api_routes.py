@@ -13,6 +13,7 @@ from api.fake_agent import FakeAgent
 from trimtab.domain.actions import ActionState
 
 READS = [
+    "/",
     "/agent/status",
     "/agent/actions/recent",
     "/agent/actions/recent?count=1000",
@@ -168,7 +169,7 @@ def test_readiness_follows_the_agent(open_client: httpx.Client, agent: FakeAgent
     agent.ready = (False, "the journal cannot be written")
     answer = open_client.get("/readyz")
     assert (answer.status_code, answer.json()["detail"]) == (503, "the journal cannot be written")
-    assert open_client.get("/healthz").json() == {"status": "alive", "identity": "fa4e"}, "the process still lives"
+    assert open_client.get("/healthz").json() == {"status": "alive"}, "the process still lives"
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -236,3 +237,15 @@ def test_pause_and_resume(open_client: httpx.Client, agent: FakeAgent, content: 
         assert (answer.status_code, answer.json()) == (200, {"state": state, "actor": "local 127.0.0.1", **more})
     assert open_client.get("/agent/status").json()["state"] == "running"
     assert [verb for verb, _, _ in agent.calls] == ["pause", "pause", "resume"]
+
+
+def test_a_challenge_is_answered_for_the_address_that_was_reached(open_client: httpx.Client) -> None:
+    word, port = "0" * 16, open_client.base_url.port
+    for headers in ({}, {"Host": "localhost:1"}, {"X-Forwarded-Host": "127.0.0.1:1", "X-Forwarded-Port": "1"}):
+        answer = open_client.get("/healthz", params={"challenge": word}, headers=headers)
+        assert answer.json() == {"status": "alive", "proof": f"{word} at 127.0.0.1:{port}"}
+
+
+@pytest.mark.parametrize("word", ["", "short", "x" * 129, "spaces are not one", "0" * 16 + "\n"], ids=repr)
+def test_a_challenge_is_a_word_of_bounded_length(open_client: httpx.Client, word: str) -> None:
+    assert open_client.get("/healthz", params={"challenge": word}).status_code == 422

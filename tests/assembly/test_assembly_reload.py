@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import time
+from dataclasses import replace as dataclass_replace
 
 import httpx
 import pytest
@@ -19,6 +20,7 @@ from trimtab.assembly import service as service_module
 from trimtab.assembly.service import Service
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.errors import AlreadyRunning, ConfigError, Conflict
+from trimtab.plan.storm import Storm
 from trimtab.storage.folder import DataFolder
 from trimtab.storage.journal import SqliteJournal
 
@@ -233,6 +235,108 @@ def test_a_new_data_folder_is_locked_before_the_old_one_is_left(play, tmp_path):
 
     play(story)
     assert free(tmp_path / "new")
+
+
+def held(folder):
+    return DataFolder(folder, create=False).held()
+
+
+def test_a_refused_reload_lets_go_of_the_other_folder_and_leaves_no_new_one(play, tmp_path):
+    async def story(served, config, shop):
+        first = await at_work(served)
+        (tmp_path / "there").mkdir(mode=0o700)
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = f"port: {served.settings.api.port}"
+            for folder in ("there", "new/inner"):
+                before = replaced(config, ("path: data", f"path: {folder}"), (port, f"port: {taken.getsockname()[1]}"))
+                with pytest.raises(ConfigError, match="Cannot listen"):
+                    await served.reload("ann")
+                config.write_text(before)
+        assert not held(tmp_path / "there") and held(tmp_path / "data") and served._agent is first
+        assert not (tmp_path / "new").exists()
+        await soon(lambda: not served._busy)
+
+    play(story)
+    notes, _ = rows(tmp_path / "data", "reload_refused", "reload_failed")
+    assert [row.kind for row in notes] == ["reload_refused"] * 2
+
+
+def test_a_port_that_is_taken_is_found_before_the_agent_ends(play, tmp_path):
+    async def story(served, config, shop):
+        first = await at_work(served)
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            replaced(config, (f"port: {served.settings.api.port}", f"port: {taken.getsockname()[1]}"))
+            with pytest.raises(ConfigError, match="Cannot listen"):
+                await served.reload("ann")
+        assert served._agent is first and not first._stopping and first.gatekeeper.closing is None
+
+    play(story)
+    notes, _ = rows(tmp_path / "data", "reload_refused", "reload_failed")
+    assert [row.kind for row in notes] == ["reload_refused"]
+
+
+def _halted(agent):
+    agent.gatekeeper.storm = lambda now: Storm(5, now + 60.0, "storm halt: 5 changes did harm.")
+
+
+def _frozen(agent):
+    state = agent.levers.states["shop/workers"]
+    agent.levers.states["shop/workers"] = dataclass_replace(state, frozen="its rollback failed")
+
+
+@pytest.mark.parametrize(
+    ("still", "says"),
+    [
+        (lambda agent: agent.gatekeeper.pause("ann", agent.now()), "paused by ann"),
+        (lambda agent: agent.parts.pause_file.touch(), "paused by the file"),
+        (_halted, "storm halt"),
+        (_frozen, "its rollback failed"),
+    ],
+    ids=["paused", "PAUSE", "storm", "frozen"],
+)
+@pytest.mark.parametrize("moves", [True, False])
+def test_what_stands_still_does_not_move_to_a_folder_that_knows_nothing_of_it(play, tmp_path, still, says, moves):
+    async def story(served, config, shop):
+        first = await at_work(served)
+        if (work := still(first)) is not None:
+            await work
+        replaced(config, ("path: data", "path: new") if moves else ("target_value: 0.2", "target_value: 0.3"))
+        if moves:
+            with pytest.raises(ConfigError, match=says) as refused:
+                await served.reload("ann")
+            assert "stop the agent and move its folder" in str(refused.value.remedy)
+            assert not (tmp_path / "new").exists() and served._agent is first and held(tmp_path / "data")
+        else:
+            assert await served.reload("ann") == ("goals[0].target_value",)
+            await at_work(served, after=first)
+
+    play(story)
+
+
+def test_a_pause_while_the_agent_makes_way_moves_with_it(play, tmp_path):
+    async def story(served, config, shop):
+        first = await at_work(served)
+        replaced(config, ("path: data", "path: new"))
+        assert await served.reload("ann") == ("storage.path",)
+        await first.pause("bob")
+        second = await at_work(served, after=first)
+        assert second.gatekeeper.paused and "paused by bob" in (tmp_path / "new" / "PAUSE").read_text()
+
+    play(story)
+
+
+def test_a_signal_during_a_reload_is_honoured_after_it(play):
+    async def story(served, config, shop):
+        first = await at_work(served)
+        replaced(config, ("target_value: 0.2", "target_value: 0.3"))
+        await served.reload("ann")
+        replaced(config, ("target_value: 0.3", "target_value: 0.4"))
+        os.kill(os.getpid(), signal.SIGHUP)
+        await soon(lambda: served._again)
+        await soon(lambda: served.settings.goals[0].target_value == 0.4)
+        assert served._agent is not first
+
+    play(story)
 
 
 def test_one_reload_at_a_time_and_none_without_a_change(play):

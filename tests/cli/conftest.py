@@ -79,7 +79,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             yield found
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def trimtab() -> Callable[..., Answer]:
     """Run any command."""
     return call

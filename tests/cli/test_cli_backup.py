@@ -1,6 +1,8 @@
 """`trimtab backup` and `trimtab restore` as people type them: sentences, exit codes, and no secret given away unawares."""
 
 import tarfile
+from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +38,22 @@ def test_there_and_back(trimtab, tmp_path, config):
     assert [one["action_id"] for one in shown.document] == ["a1", "a0"]
 
 
+def test_both_tell_a_program_what_they_did(trimtab, tmp_path, config):
+    path = tmp_path / "b.tar.gz"
+    made = trimtab("backup", path, "--json", "--config", config).document
+    assert (made["path"], made["rows"], made["bytes"]) == (str(path), 4, path.stat().st_size)
+    assert "journal.db" in made["members"] and datetime.fromisoformat(made["made_at"]).tzinfo is not None
+    journal = SqliteJournal(tmp_path / "data" / "journal.db")
+    assert run(journal.head()) == (made["rows"], made["head"])
+    run(journal.close())
+    done = trimtab("restore", path, "--json", "--force", "--config", config).document
+    assert {key: done[key] for key in ("path", "rows", "head", "made_at")} == {
+        **{key: made[key] for key in ("rows", "head", "made_at")},
+        "path": str(tmp_path / "data"),
+    }
+    assert "data.before-restore-" in done["kept"] and Path(done["kept"]).is_dir()
+
+
 def test_into_a_folder(trimtab, tmp_path, config):
     (tmp_path / "backups").mkdir()
     assert trimtab("backup", tmp_path / "backups", "--config", config).code == 0
@@ -67,3 +85,15 @@ def test_without_data_or_file_there_is_a_sentence(trimtab, tmp_path, command):
     assert answer.code == 1
     assert "there is no" in answer.err and "Traceback" not in answer.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["trimtab.yaml"]
+
+
+@pytest.mark.parametrize("paused", [True, False])
+def test_a_pause_that_the_backup_knows_nothing_of_is_kept_and_said(trimtab, tmp_path, config, paused):
+    assert trimtab("backup", tmp_path / "b.tar.gz", "--config", config).code == 0
+    journal = SqliteJournal(tmp_path / "data" / "journal.db")
+    run(journal.note("paused" if paused else "resumed", "by ann", at=9.0, actor="ann"))
+    run(journal.close())
+    done = trimtab("restore", tmp_path / "b.tar.gz", "--config", config, "--force")
+    assert done.code == 0 and ("until `trimtab resume`" in done.out) is paused
+    again = trimtab("restore", tmp_path / "b.tar.gz", "--config", config, "--force", "--json")
+    assert again.document["pause_file"] == (str(tmp_path / "data" / "PAUSE") if paused else None)

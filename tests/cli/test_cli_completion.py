@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import time
@@ -10,6 +11,10 @@ import pytest
 
 from assembly.child_agent import environment, running, service, until, write_config
 from trimtab.cli import completion
+from trimtab.domain.actions import ActionState
+from trimtab.storage.folder import DataFolder
+from trimtab.storage.journal import SqliteJournal
+from trimtab.testing.records import write_life
 
 ASK = "autonomy: ask, risk_level: 0.2, expected_improvement: 0.3"
 
@@ -106,15 +111,31 @@ def test_it_imports_little():
 def test_a_beginning_is_enough(trimtab, asked):
     whole = trimtab("history", "--json", "--config", asked).document
     workers = next(one["action_id"] for one in whole if one["action_id"].startswith("workers"))
-    assert trimtab("explain", "w", "--json", "--config", asked).document["action_id"] == workers
+    assert trimtab("explain", "work", "--json", "--config", asked).document["action_id"] == workers
     assert trimtab("explain", workers, "--json", "--config", asked).document["action_id"] == workers
 
 
 @pytest.mark.parametrize("command", ["explain", "approve", "reject", "rollback"])
-def test_a_beginning_of_several_lists_them(trimtab, asked, command):
-    answer = trimtab(command, "", "--config", asked)
+@pytest.mark.parametrize("given", ["", "w"], ids=["nothing", "a letter"])
+def test_a_beginning_that_is_too_short_lists_what_it_could_be(trimtab, asked, command, given):
+    answer = trimtab(command, given, "--config", asked)
     assert (answer.code, answer.out) == (1, "")
-    assert "several" in answer.err and "workers_increase_" in answer.err and "cache_increase_" in answer.err
+    assert "too short" in answer.err and "workers_increase_" in answer.err
+    assert ("cache_increase_" in answer.err) is (given == "")
+
+
+@pytest.mark.parametrize("command", ["explain", "approve", "reject", "rollback"])
+def test_a_beginning_of_several_lists_them(trimtab, tmp_path, command):
+    async def leave():
+        journal = SqliteJournal(DataFolder(tmp_path / "data").journal_path)
+        for number in (1, 2):
+            await write_life(journal, f"workers_{number}", ActionState.AWAITING_APPROVAL)
+        await journal.close()
+
+    asyncio.run(leave())
+    answer = trimtab(command, "work", "--config", write_config(tmp_path, "http://127.0.0.1:9"))
+    assert (answer.code, answer.out) == (1, "")
+    assert "several" in answer.err and "workers_1" in answer.err and "workers_2" in answer.err
 
 
 def test_a_beginning_of_none_is_told_as_it_was_given(trimtab, asked):

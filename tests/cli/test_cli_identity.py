@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+import httpx
 import pytest
 
 from assembly.child_agent import running, service, write_config
@@ -18,10 +21,21 @@ REQUESTS = [("approve", "x"), ("reject", "x"), ("rollback", "x")]
         {"healthz": "<html>hello</html>"},
         {"healthz": {"status": "alive"}},
         {"healthz": ["alive"]},
-        {"healthz": {"status": "alive", "identity": ""}},
+        {"healthz": "[" * 100_000},
         {"healthz": {"status": "alive", "identity": "0123456789abcdef"}},
+        {"healthz": {"status": "alive", "proof": ""}},
+        {"healthz": {"status": "alive", "proof": "ä" * 64}},
     ],
-    ids=["nothing there", "a page", "an older agent", "another document", "an agent without a folder", "another agent"],
+    ids=[
+        "nothing there",
+        "a page",
+        "a probe",
+        "another document",
+        "nested",
+        "an older agent",
+        "an agent without a folder",
+        "another agent",
+    ],
 )
 @pytest.mark.parametrize("has_run", [False, True], ids=["first time", "has run"])
 def test_a_stranger_hears_no_token_and_no_request(trimtab, tmp_path, answers, has_run):
@@ -41,7 +55,7 @@ def test_with_a_stranger_on_its_port_the_store_still_answers_and_says_so(trimtab
         config = write_config(tmp_path, url)
         with running(config):
             pass
-        with impostor(healthz={"status": "alive", "identity": "other"}) as (port, _):
+        with impostor(healthz={"status": "alive", "proof": "other"}) as (port, _):
             moved = write_config(tmp_path, url, port=port)
             status = trimtab("status", "--config", moved)
             assert status.code == 0 and "stopped" in status.out and "another data folder" in status.out
@@ -60,5 +74,40 @@ def test_two_agents_never_mix_up_their_people(trimtab, tmp_path):
             assert trimtab("approve", "x", "--config", second).code == 1
             assert "another data folder" in trimtab("approve", "x", "--config", second).err
             assert "no action" in trimtab("approve", "x", "--config", first).err
-            status = trimtab("status", "--json", "--config", first).document
-            assert status["identity"] == DataFolder(tmp_path / "a" / "data").identity() != ""
+            assert trimtab("status", "--json", "--config", first).document["state"] != "stopped"
+
+
+def test_what_the_agent_said_once_is_good_for_nobody_later(trimtab, tmp_path):
+    """Replayed on its port, and passed on from its port to another."""
+    said = {}
+
+    def remember(path):
+        said[path] = httpx.get(f"http://127.0.0.1:{port}{path}", trust_env=False).json()
+        return said[path]
+
+    with service() as (_, url):
+        config = write_config(tmp_path, url)
+        port = int(config.read_text().split("port: ")[1].split("}")[0])
+        secret = DataFolder(tmp_path / "data").identity(create=True)
+        with running(config):
+            other = tmp_path / "other.yaml"
+            with impostor(healthz=remember) as (elsewhere, seen):
+                other.write_text(config.read_text().replace(f"port: {port}", f"port: {elsewhere}"))
+                lock = json.loads((tmp_path / "data" / "agent.lock").read_text())
+                (tmp_path / "data" / "agent.lock").write_text(json.dumps({**lock, "url": f"http://127.0.0.1:{elsewhere}"}))
+                answer = trimtab("approve", "x", "--config", other, TRIMTAB_TOKEN="tt_secret")
+                assert answer.code == 1 and "another data folder" in answer.err and seen == []
+            assert len(said) == 1 and all(len(each["proof"]) == 64 for each in said.values())
+            public = [remember("/healthz"), remember("/agent/status"), remember("/openapi.json")]
+            assert secret not in json.dumps([public, said])
+        (once,) = (each for path, each in said.items() if "challenge" in path)
+        with impostor(port, healthz=once) as (_, seen):
+            answer = trimtab("approve", "x", "--config", config, TRIMTAB_TOKEN="tt_secret")
+            assert answer.code == 1 and "another data folder" in answer.err and seen == []
+
+
+def test_an_address_by_name_is_proven_like_one_in_numbers(trimtab, tmp_path):
+    with service() as (_, url):
+        config = write_config(tmp_path, url, host="localhost")
+        with running(config):
+            assert trimtab("status", "--json", "--config", config).document["state"] != "stopped"

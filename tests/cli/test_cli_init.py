@@ -22,7 +22,10 @@ def test_the_first_configuration_is_valid_and_an_agent_runs_with_it_at_once(trim
     commands = re.findall(r"^trimtab (\w+) --config", answer.out, re.MULTILINE)
     assert commands == ["doctor", "run", "status"]
     validated = trimtab("config", "validate", "--json", "--config", config).document
-    assert validated == {"valid": True, "problems": [], "warnings": []}
+    assert (validated["valid"], validated["problems"]) == (True, [])
+    (warning,) = validated["warnings"]
+    assert "there is no lever and no job" in warning, "the host alone has none"
+    assert "It has no lever yet. Next:\nedit " in answer.out and "asks before it moves" not in answer.out
     assert trimtab("doctor", "--config", config).code == 0
     with running(config):
         status = trimtab("status", "--json", "--config", config).document
@@ -57,6 +60,7 @@ def test_a_program_beside_it_is_found_with_its_levers(trimtab, tmp_path):
     with app.expose(str(tmp_path / "worker.sock")):
         answer = trimtab("init", *at(tmp_path, "--yes"))
         assert answer.code == 0 and "levers workers = 4" in answer.out, answer
+        assert "Every lever in it asks before it moves. Next:\ntrimtab doctor" in answer.out
         config = tmp_path / "trimtab.yaml"
         checked = trimtab("doctor", "--json", "--config", config).document["findings"]
         assert {each["mark"] for each in checked if each["check"] in ("sensor worker", "lever worker/workers")} == {"ok"}
@@ -70,7 +74,7 @@ def test_a_service_is_found_among_the_ports_and_its_name_is_its_program(trimtab,
     with service() as (_, url):
         port = int(url.rpartition(":")[2])
         monkeypatch.setattr(discover, "listening", lambda: [discover.Port(port, program="shop")])
-        document = trimtab("init", *at(tmp_path, "--yes", "--json")).document
+        document = trimtab("init", *at(tmp_path, "--probe", "--json")).document
     assert document["ports_asked"] == [port] and document["services"] == [], "that service has no metrics page"
     assert document["written"] == str(tmp_path / "trimtab.yaml") and len(document["next"]) == 3
 

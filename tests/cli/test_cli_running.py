@@ -82,6 +82,10 @@ def test_actions_shows_what_awaits_an_answer_with_the_command_to_give_it(site):
     for one in site("actions", "--json").document:
         assert f"trimtab approve {one['action_id']} --plan-hash {one['plan_hash']}" in answer.out
         assert "the autonomy of" in answer.out
+        change = f"{one['parameters']['lever']} {one['parameters']['from']} → {one['parameters']['to']}"
+        assert f"{change}: for shop_p95_seconds, " in answer.out and " s now; the goal is at most 0.2 s" in answer.out
+        assert f"{change}: " in site("history").out
+    assert answer.out.startswith("Under way and awaiting an answer\n")
 
 
 def test_explain_says_why_without_saying_it_twice(site):
@@ -100,6 +104,23 @@ def test_an_unknown_action_is_one_sentence_with_a_remedy(site, command):
     assert answer.err.startswith("trimtab: ") and answer.err.count("\n") == 1
     assert "nobody" in answer.err and "Traceback" not in answer.err
     assert "trimtab history" in answer.err
+
+
+@pytest.mark.parametrize("command", ["explain", "approve", "reject", "rollback"])
+def test_the_beginning_of_an_id_has_four_characters_at_least(site, command):
+    (action_id, *_) = site.actions("awaiting_approval")
+    answer = site(command, action_id[:3])
+    assert (answer.code, answer.out) == (1, "")
+    assert "too short" in answer.err and "4 characters" in answer.err and action_id in answer.err
+    assert action_id in site.actions("awaiting_approval")
+
+
+def test_a_question_is_not_taken_back_but_declined(site):
+    for action_id in site.actions("awaiting_approval"):
+        answer = site("rollback", action_id[:5])
+        assert (answer.code, answer.out) == (1, "")
+        assert f"{action_id} awaits an answer" in answer.err and f"`trimtab reject {action_id}` declines it" in answer.err
+    assert len(site.actions("awaiting_approval")) == 2
 
 
 def test_a_wrong_plan_hash_is_refused(site):

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+import time
+from datetime import datetime
 
 import pytest
 
 from assembly.child_agent import environment, running, service, until, write_config
+from trimtab.domain.actions import ActionState
+from trimtab.storage.folder import DataFolder
+from trimtab.storage.journal import SqliteJournal
+from trimtab.testing.records import moved, write_life
 
 ACT = "autonomy: act, risk_level: 0.2, expected_improvement: 0.3"
 
@@ -45,6 +52,51 @@ def test_what_the_store_tells(trimtab, left):
     assert (goal["metric_name"], goal["current_value"], goal["hold"]) == ("shop_p95_seconds", None, "no agent is running")
 
 
+async def _leave(folder):
+    """A journal with a pause that was repeated, a question, and an undo that failed."""
+    journal = SqliteJournal(folder.journal_path)
+    for kind, actor, at in (("paused", "eve", 1.0), ("resumed", "eve", 2.0), ("paused", "ann", 1e9), ("paused", "bob", 2e9)):
+        await journal.note(kind, f"{kind} by {actor}", at=at, actor=actor)
+    await write_life(journal, "asked", ActionState.AWAITING_APPROVAL)
+    stuck = await write_life(journal, "stuck", ActionState.ROLLBACK_FAILED)
+    mended = await write_life(journal, "mended", ActionState.KEPT)
+    for record in (stuck, mended):
+        await journal.note("frozen", "it was", at=1e9, action_id=record.action_id, data={"lever": "any"})
+    await journal.close()
+    return stuck
+
+
+def test_what_waits_for_a_person_is_told_though_the_agent_is_stopped(trimtab, tmp_path):
+    folder = DataFolder(tmp_path / "data")
+    stuck = asyncio.run(_leave(folder))
+    config = write_config(tmp_path, "http://127.0.0.1:9")
+    folder.switch_off("to see")
+    shown = trimtab("status", "--json", "--config", config).document
+    assert {key: shown[key] for key in ("state", "plan", "paused", "paused_by", "paused_since", "pause_file")} == {
+        "state": "stopped", "plan": None, "paused": True, "paused_by": "ann", "paused_since": "2001-09-09T01:46:40.000Z",
+        "pause_file": str(folder.pause_path),
+    }  # fmt: skip
+    assert shown["awaiting_approval"] == ["asked"] and shown["frozen_levers"] == {stuck.action.lever_id: stuck.reason}
+    assert "trimtab run" in shown["reason"]
+    said = trimtab("status", "--config", config).out
+    for words in ("by ann since", str(folder.pause_path), "1 question to a person", stuck.action.lever_id, "trimtab run"):
+        assert words in "".join(said.splitlines()) or words in said, said
+    folder.switch_on()
+    assert trimtab("status", "--json", "--config", config).document["pause_file"] is None
+
+
+def test_nothing_that_waits_is_told_as_nothing(trimtab, left):
+    shown = trimtab("status", "--json", "--config", left).document
+    fields = ("paused", "paused_by", "paused_since", "pause_file", "frozen_levers", "awaiting_approval")
+    assert [shown[field] for field in fields] == [False, None, None, None, {}, []]
+
+
+def test_a_pause_before_the_first_run_is_told(trimtab, tmp_path):
+    DataFolder(tmp_path / "data").switch_off("to see")
+    shown = trimtab("status", "--json", "--config", write_config(tmp_path, "http://127.0.0.1:9"))
+    assert (shown.code, shown.document["paused"], shown.document["stats"]["total_actions"]) == (0, True, 0)
+
+
 @pytest.mark.parametrize("command", ["approve", "reject", "rollback"])
 def test_what_needs_an_agent_says_how_to_start_one(trimtab, left, command):
     answer = trimtab(command, "some_action", "--config", left)
@@ -69,6 +121,46 @@ def test_plan_from_fresh_looks_sets_nothing_and_tells_by_its_code(trimtab, tmp_p
         assert answer.out.split("would decide:\n")[1].startswith(says)
         assert shop.puts == []
     assert not (tmp_path / "data").exists()
+
+
+async def _life(journal, *states):
+    now = time.time()
+    record = await write_life(journal, "earlier", ActionState.SCHEDULED, at=now - 20.0)
+    for state in states:
+        following = moved(record, state, snapshot=2)  # what it would be taken back to
+        await journal.record(following, record.state)
+        record = following
+    await write_life(journal, "asked", ActionState.AWAITING_APPROVAL, at=now - 5.0)
+
+
+async def _paused(journal):
+    await journal.note("paused", "paused by ann", at=time.time(), actor="ann")
+
+
+BEGUN = (ActionState.APPLYING, ActionState.SETTLING)
+
+
+@pytest.mark.parametrize(
+    ("leave", "code", "says"),
+    [
+        pytest.param(_paused, 0, "paused by ann", id="a pause"),
+        pytest.param(lambda j: _life(j, *BEGUN), 2, "Awaiting approval: asked", id="a change under way"),
+        pytest.param(lambda j: _life(j, *BEGUN, ActionState.ROLLING_BACK), 2, "Awaiting approval: asked", id="an undo under way"),
+    ],
+)
+def test_a_plan_without_an_agent_says_what_the_agent_would_say(trimtab, tmp_path, leave, code, says):
+    journal = SqliteJournal(DataFolder(tmp_path / "data").journal_path)
+    asyncio.run(leave(journal))
+    asyncio.run(journal.close())
+    before = {path.name: path.read_bytes() for path in (tmp_path / "data").iterdir()}
+    with service(20.0) as (shop, url):
+        shop.levers["workers"] = 4  # what the earlier run set; only an agent may take it back
+        config = write_config(tmp_path, url, about=ACT)
+        answer = trimtab("plan", "--config", config)
+        assert (answer.code, answer.err) == (code, ""), answer
+        assert says in " ".join(answer.out.split()) and "Acting: " not in answer.out, answer.out
+        assert shop.puts == []
+    assert {path.name: path.read_bytes() for path in (tmp_path / "data").iterdir()} == before
 
 
 def test_a_plan_on_a_service_that_is_gone_holds(trimtab, tmp_path):
@@ -143,6 +235,8 @@ def test_the_file_can_be_named_by_the_environment(trimtab, tmp_path):
         ("config", "frobnicate"),
         ("token", "create"),
         ("approve", "a", "b"),
+        ("demo", "--faults", "nope"),
+        ("demo", "--faults", ","),
     ],
     ids=" ".join,
 )
@@ -150,6 +244,21 @@ def test_usage_errors_exit_64_and_show_the_usage(trimtab, arguments):
     answer = trimtab(*arguments)
     assert (answer.code, answer.out) == (64, "")
     assert "Usage" in answer.err and "Traceback" not in answer.err
+
+
+@pytest.mark.parametrize(("more", "lasts"), [((), None), (("--days", "2"), 2 * 86_400)], ids=["for ever", "two days"])
+def test_tokens_are_told_to_a_program_with_times_as_everywhere(trimtab, tmp_path, more, lasts):
+    config = write_config(tmp_path, "http://127.0.0.1:9")
+    made = trimtab("token", "create", "ann", "--json", *more, "--config", config).document
+    (listed,) = trimtab("token", "list", "--json", "--config", config).document
+    assert listed == {key: value for key, value in made.items() if key != "token"}
+    assert listed["created_at"].endswith("Z") and (listed["expires_at"] is None) is (lasts is None)
+    if lasts is not None:
+        begun, ends = (datetime.fromisoformat(listed[key]) for key in ("created_at", "expires_at"))
+        assert (ends - begun).total_seconds() == pytest.approx(lasts, abs=0.01)
+    gone = trimtab("token", "revoke", "ann", "--json", "--config", config).document
+    assert gone == {"name": "ann", "revoked": True}
+    assert trimtab("token", "list", "--json", "--config", config).document == []
 
 
 @pytest.mark.parametrize("role", ["owner", ""])

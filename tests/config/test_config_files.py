@@ -1,10 +1,11 @@
 """Whatever the file is, people get a sentence with its place."""
 
 import os
+from functools import partial
 
 import pytest
 
-from trimtab.config import load
+from trimtab.config import load, load_part
 from trimtab.domain.errors import ConfigError
 
 FILES = {
@@ -43,14 +44,21 @@ def test_a_file_that_is_no_configuration_says_where_and_what(tmp_path, content, 
 
 
 def test_a_path_that_is_no_file(tmp_path):
-    for path, expected in (
-        (tmp_path / "none.yaml", "there is no such file"),
-        (tmp_path, "this is a folder"),
-        ("a\0b", "cannot be read"),
-    ):
+    for path, expected in ((tmp_path, "this is a folder"), ("a\0b", "cannot be read")):
         with pytest.raises(ConfigError) as caught:
             load(path, environ={})
         assert expected in caught.value.problems[0]
+
+
+@pytest.mark.parametrize("folder", [None, "absent"], ids=["here", "elsewhere"])
+@pytest.mark.parametrize("read", [load, partial(load_part, keys=("version",))], ids=["all", "part"])
+def test_without_a_file_it_is_said_how_to_get_one(tmp_path, monkeypatch, folder, read):
+    monkeypatch.chdir(tmp_path)
+    name = f"{folder}/none.yaml" if folder else "none.yaml"
+    with pytest.raises(ConfigError) as caught:
+        read(name, environ={})
+    here = "" if folder else " here"
+    assert str(caught.value) == f"there is no {name}{here}. `trimtab init` writes one; or name yours with --config"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -1,6 +1,7 @@
 """References are filled in everywhere, and what they hold is shown nowhere."""
 
 import json
+import os
 
 import pytest
 from hypothesis import assume, given
@@ -117,6 +118,10 @@ REFERENCES = {
     "folder": ("${file:.}", "the file . cannot be read (Is a directory)"),
     "binary file": ("${file:binary}", "the file binary is not UTF-8"),
     "large file": ("${file:large}", "is larger than 64 KiB"),
+    "pipe": ("${file:pipe}", "pipe is no regular file; name a file that holds the secret"),
+    "pipe with a writer": ("${file:fed}", "fed is no regular file"),
+    "link to a pipe": ("${file:link}", "link is no regular file"),
+    "device": ("${file:/dev/zero}", "/dev/zero is no regular file"),
     "empty file": ("${file:empty}", "${file:empty} is there but empty"),
 }
 
@@ -126,9 +131,15 @@ def test_a_reference_that_leads_nowhere_is_a_mistake_with_its_line(tmp_path, ref
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     (tmp_path / "large").write_bytes(b"x" * 70_000)
     (tmp_path / "empty").write_bytes(b"\n")
+    os.mkfifo(tmp_path / "pipe")
+    os.mkfifo(tmp_path / "fed")
+    (tmp_path / "link").symlink_to("pipe")
+    writer = os.open(tmp_path / "fed", os.O_RDWR)
+    os.write(writer, b"secret")
     (tmp_path / "t.yaml").write_text(f"version: 1\nlog:\n  file: 'x {reference}'\n")
     with pytest.raises(ConfigError) as caught:
         load(tmp_path / "t.yaml", environ={"EMPTY": "", "BROKEN": "\udcff", "PW": "x"})
+    os.close(writer)
     (problem,) = caught.value.problems
     assert problem.startswith(f"{tmp_path / 't.yaml'}:3:9: ")
     assert expected in problem

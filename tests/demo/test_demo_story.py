@@ -260,6 +260,7 @@ def test_the_tables_show_before_and_after_with_interval_and_verdict(width):
     ):
         assert part in flat, text
     assert max(map(len, text.splitlines())) <= width
+    assert text.count("% better") == 1, "one percentage for one thing: the verdict's"
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trimtab.config import load
-from trimtab.discovery.draft import draft, roomy, summary
+from trimtab.discovery.draft import draft, roomy
 from trimtab.discovery.families import Offer, Suggestion
 from trimtab.discovery.look import Found, Program, ProgramLever, Service
 from trimtab.discovery.machine import Disk, Machine, _cpu_limit, look_at_machine
+from trimtab.discovery.summary import summary
 from trimtab.domain.levers import Autonomy
 from trimtab.systems.prometheus.derive import Derivation
 from trimtab.systems.registry import registry

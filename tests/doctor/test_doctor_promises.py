@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trimtab.config import load
-from trimtab.doctor.promises import Promised, promised, unpromised, with_readings
+from trimtab.doctor.promises import Promised, promised, unpromised, unserved, with_readings
 from trimtab.systems.registry import registry
 
 TYPES = registry(plug_ins=())
@@ -93,3 +93,29 @@ def test_once_everything_was_read_there_is_no_doubt_left(tmp_path):
 
 def test_a_promise_is_a_value():
     assert Promised("a", frozenset({"x"})) == Promised("a", frozenset({"x"}), open=False)
+
+
+LEVER = "{name: workers, type: file, path: ./x.json, key: workers, format: json, kind: integer, bounds: [1, 8]%s}"
+
+
+@pytest.mark.parametrize(
+    ("element", "lever", "goal", "said"),
+    [
+        pytest.param("shop", None, "queue", "there is no lever and no job", id="none at all"),
+        pytest.param("shop", "", "queue", None, id="on the element that has the metric"),
+        pytest.param("db", "", "queue", "could serve any goal", id="on another element"),
+        pytest.param("db", ", moves: {queue: down}", "queue", None, id="on another one, and says that it moves it"),
+        pytest.param("shop", None, None, None, id="without goals nothing is missed"),
+    ],
+)
+def test_goals_that_no_lever_could_serve(tmp_path, element, lever, goal, said):
+    path = tmp_path / "trimtab.yaml"
+    levers = {element: f", levers: [{LEVER % lever}]"} if lever is not None else {}
+    goals = f"goals: [{{metric_name: {goal}, target_value: 1, direction: minimize}}]\n" if goal else ""
+    path.write_text(
+        f"version: 1\nelements:\n  - {{name: shop, sensors: [{SENSORS['named']}]{levers.get('shop', '')}}}\n"
+        f"  - {{name: db, sensors: [{{type: host}}]{levers.get('db', '')}}}\n{goals}"
+    )
+    settings = load(path, environ={}, sensors=TYPES.sensor_options, levers=TYPES.lever_options, jobs=TYPES.job_options)
+    found = unserved(settings, promised(settings, TYPES))
+    assert found is None if said is None else found is not None and said in found[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -269,5 +270,44 @@ def test_what_is_irreversible_is_not_taken_back_at_a_person_s_word():
         with pytest.raises(Conflict, match="declared irreversible"):
             await requests.roll_back(world.executor, "index_1000", world.clock.t, actor="ann")
         assert world.book.get("index_1000").state is S.SETTLING
+
+    run(story())
+
+
+class Telling(FakeLever):
+    """A setting in a file, of which a program is told; killed in between, the program still runs with the old value."""
+
+    def __init__(self):
+        super().__init__()
+        self.program, self.dies = self.value, False
+
+    async def set(self, value):
+        await super().set(value)
+        if self.dies:
+            raise asyncio.CancelledError
+        self.program = value
+
+    async def restore(self, value):
+        await self.set(value)
+
+
+def test_killed_before_the_program_was_told_of_the_undo_it_is_told_after_the_restart():
+    async def story():
+        journal, lever = FakeJournal(), Telling()
+        before = World(lever, journal=journal)
+        await before.schedule()
+        await before.advance()
+        before.executor.recall("workers_increase_1000", "taken back by ann", "ann")
+        lever.dies = True
+        with pytest.raises(asyncio.CancelledError):
+            await before.advance()
+        assert (lever.value, lever.program) == (1, 4)
+        lever.dies = False
+        after = World(lever, journal=journal)
+        after.clock.t = before.clock.t + 30.0
+        await after.book.open(after.clock.t)
+        await recovery.recover(after.executor, after.clock.t)
+        record = await after.advance()
+        assert (record.state, lever.value, lever.program) == (S.ROLLED_BACK, 1, 1)
 
     run(story())

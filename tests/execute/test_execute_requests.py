@@ -59,6 +59,27 @@ class TestRequests:
         run(story(world))
         assert world.lever.sets == []
 
+    def test_taking_back_is_no_answer_to_a_question(self):
+        async def story(world):
+            record = await self.awaiting(world)
+            with pytest.raises(Conflict, match="awaits an answer") as refused:
+                await requests.roll_back(world.executor, record.action_id, 1001.0, actor="ann")
+            assert f"`trimtab reject {record.action_id}` declines it" in str(refused.value)
+            return world.book.get(record.action_id).state
+
+        assert run(story(World())) is S.AWAITING_APPROVAL
+
+    @pytest.mark.parametrize(
+        ("because", "reason"), [("", "withdrawn by ann"), ("paused by ann", "paused by ann")], ids=["unsaid", "said"]
+    )
+    def test_what_is_about_to_start_is_withdrawn_with_the_reason(self, because, reason):
+        async def story(world):
+            await world.schedule(an_action())
+            return await requests.roll_back(world.executor, an_action().action_id, 1001.0, actor="ann", because=because)
+
+        record = run(story(World()))
+        assert (record.state, record.reason, record.actor) == (S.REJECTED, reason, "ann")
+
     def test_asking_about_what_is_not_there(self):
         with pytest.raises(NotFound, match="nope"):
             run(requests.approve(World().executor, "nope", 0.0, actor="ann"))

@@ -9,9 +9,11 @@ from dataclasses import replace
 from datetime import time
 
 import pytest
+from structlog.testing import capture_logs
 
 from execute.kit import FakeJournal, Ticker, a_record, an_action
 from trimtab.domain.actions import ActionState as S
+from trimtab.domain.errors import StoreError
 from trimtab.domain.windows import Calendar, Window
 from trimtab.execute.book import Book
 from trimtab.execute.executor import Executor
@@ -57,6 +59,17 @@ class Gate:
 
 
 SCHEDULED = a_record(S.SCHEDULED, executed_at=None)
+
+
+def test_a_pause_is_logged_once_and_once_more_after_a_resume():
+    gate = Gate()
+    with capture_logs() as logged:
+        gate.do(gate.keeper.pause("ann", NOON))
+        gate.do(gate.keeper.pause("ann", NOON + 1))
+        assert [line["event"] for line in logged] == ["Paused"]
+        gate.do(gate.keeper.resume("ann", NOON + 2))
+        gate.do(gate.keeper.pause("ann", NOON + 3))
+    assert [line["event"] for line in logged] == ["Paused", "Resumed", "Paused"]
 
 
 def test_a_pause_is_remembered_with_who_and_since_when_and_whoever_repeats_it_changes_neither():
@@ -154,6 +167,87 @@ def test_a_storm_that_is_over_is_told_of_anew_when_it_comes_back():
     gate.harm(NOON + 2000, NOON + 2001)
     gate.do(gate.keeper.look(NOON + 2002))
     assert gate.kinds() == ["storm", "storm"]
+
+
+def test_a_pause_of_tomorrow_is_since_now_once_the_clock_was_set_back():
+    gate = Gate()
+    gate.do(gate.keeper.pause("ann", NOON + 86_400))
+    later = Gate(gate.journal)
+    later.do(later.keeper.open(NOON))
+    assert later.keeper.paused_by == ("ann", NOON)
+
+
+DAY = 86_400.0
+
+
+@pytest.mark.parametrize("noted", [True, False], ids=["", "a journal from before forgiveness was noted"])
+@pytest.mark.parametrize("restarted", [False, True], ids=["", "restarted"])
+def test_harm_of_tomorrow_halts_for_a_window_and_a_person_can_forgive_it(restarted, noted):
+    """The clock was a day ahead while harm was done, and is right now."""
+    gate, at = Gate(), (NOON + DAY, NOON + DAY + 1)
+    gate.harm(*at)
+    gate.do(gate.keeper.look(NOON))
+    assert gate.keeper.storm(NOON + 599).until == NOON + 600  # from when it was first seen: not anew with every look
+    assert gate.keeper.storm(NOON + 601) is None
+    assert gate.keeper.storm(NOON + DAY + 10) is None  # nor anew once that time comes
+    gate = Gate()
+    gate.harm(*at)
+    gate.do(gate.keeper.look(NOON + DAY + 1))
+    gate.do(gate.keeper.look(NOON))
+    assert gate.kinds() == ["storm"]
+    gate.do(gate.keeper.resume("ann", NOON + 10))
+    if restarted:
+        rows = gate.journal.rows
+        gate = Gate(gate.journal)
+        gate.harm(*((NOON + 4, NOON + 5) if not noted else at))
+        if not noted:
+            rows[-1] = replace(rows[-1], data={})
+        gate.do(gate.keeper.open(NOON + 20))
+    for now in (NOON + 20, NOON + 700, NOON + DAY + 2):
+        assert gate.keeper.storm(now) is None
+    gate.harm(NOON + 30, NOON + 40)
+    gate.do(gate.keeper.look(NOON + 50))
+    assert gate.keeper.storm(NOON + 50) is not None  # what came after is not forgiven
+    assert gate.kinds().count("storm") == 2
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["", "restarted"])
+def test_a_resume_of_tomorrow_forgives_nothing_that_was_done_after_it(restarted):
+    """A person resumed while the clock was a day ahead; it was set back, and then harm was done."""
+    gate = Gate()
+    gate.harm(NOON + DAY - 20, NOON + DAY - 10)
+    gate.do(gate.keeper.look(NOON + DAY))
+    gate.do(gate.keeper.resume("ann", NOON + DAY + 1))
+    gate.harm(NOON + 1, NOON + 2)
+    if restarted:
+        gate = Gate(gate.journal)
+        gate.harm(NOON + 1, NOON + 2)
+        gate.do(gate.keeper.open(NOON + 3))
+        assert gate.keeper.resumed_at == NOON + 3
+    gate.do(gate.keeper.look(NOON + 3))
+    found = gate.keeper.storm(NOON + 3)
+    assert (found.changes, found.until) == (2, NOON + 601)
+    assert gate.kinds().count("storm") == 2  # and people are told, though an earlier halt was to last until tomorrow
+
+
+def test_people_hear_of_the_next_storm_though_one_was_to_last_until_tomorrow():
+    gate = Gate()
+    gate.harm(NOON + DAY, NOON + DAY + 1)
+    gate.do(gate.keeper.look(NOON + DAY + 2))
+    for now in (NOON, NOON + 700):  # it is over
+        gate.do(gate.keeper.look(now))
+    gate.harm(NOON + 800, NOON + 801)
+    gate.do(gate.keeper.look(NOON + 802))
+    assert gate.kinds() == ["storm", "storm"]
+
+
+def test_a_resume_that_could_not_be_written_forgives_nothing():
+    gate = Gate()
+    gate.harm(NOON, NOON + 1)
+    gate.journal.full = True
+    with pytest.raises(StoreError):
+        gate.do(gate.keeper.resume("ann", NOON + 2))
+    assert gate.keeper.storm(NOON + 3) is not None
 
 
 @pytest.mark.parametrize(

@@ -171,7 +171,7 @@ def test_a_port_in_use(site: Site) -> None:
 
 
 def test_a_configuration_that_is_not_there(site: Site) -> None:
-    refused(command("run", "--config", site.folder / "nowhere.yaml"), "nowhere.yaml: there is no such file", "check the path")
+    refused(command("run", "--config", site.folder / "nowhere.yaml"), "nowhere.yaml. `trimtab init` writes one", "--config")
 
 
 def test_a_journal_that_another_program_holds_locked(site: Site) -> None:

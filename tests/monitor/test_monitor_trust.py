@@ -7,7 +7,7 @@ import math
 import pytest
 
 from trimtab.domain.errors import NotFound, SensorError
-from trimtab.domain.metrics import Health, Reading, Series
+from trimtab.domain.metrics import Health, Reading, Series, Trust
 
 LEVEL = 0.2
 QUEUE = "shop/queue_length"
@@ -168,3 +168,21 @@ def test_restored_series_count_once_they_are_read_again(bench):
 def test_samples_restored_from_a_clock_that_was_ahead_do_not_silence_the_series(bench):
     bench.monitor.restore([(bench.series("queue_length"), [5_000.0, 5_010.0], [3.0, 4.0])])
     assert len(bench.say(100.0, queue_length=3.0)) == 1
+
+
+@pytest.mark.parametrize(
+    ("why", "expected"),
+    [
+        pytest.param(Trust(Health.WARMING_UP, "needs a second reading"), None, id="its own word"),
+        pytest.param(Trust(Health.MISSING, "it refused the connection"), None, id="the reason of a failed scrape"),
+        pytest.param(None, Trust(Health.MISSING, "absent from what shop metrics reads"), id="nothing to add"),
+    ],
+)
+def test_a_sensor_tells_why_it_is_without_a_series(bench, why, expected):
+    bench.sensor.metric_names, bench.sensor.why_absent = ["up", "p95_seconds"], lambda name: why
+    bench.say(0.0, up=1.0)
+    aggregate = bench.monitor.aggregate("p95_seconds", "shop", now=0.0)
+    assert aggregate.trust == (expected or why)
+    end = bench.say_often(6, 10.0, up=1.0, p95_seconds=0.2)
+    bench.say(end + 10.0, up=0.0)
+    assert bench.monitor.trust("shop/p95_seconds", end + 10.0) == (expected or why)

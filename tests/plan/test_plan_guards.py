@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -42,9 +43,20 @@ def planned(world, *actions, belief=COLD, **settings) -> Plan:
     return make_plan(world, [Proposing(*(actions or (action(),)))], Believing(belief), PlanSettings(**settings))
 
 
+def at(seconds: float) -> str:
+    """So long after NOW, as it is told."""
+    return f"Fri {datetime.fromtimestamp(NOW + seconds, UTC):%H:%M} UTC"
+
+
 def only(plan: Plan) -> Decision:
     assert len(plan.decided) == 1
     return plan.decided[0][1]
+
+
+def test_what_would_be_asked_is_told_as_not_asked_again():
+    refused = (record(S.REJECTED, at=NOW - 600, actor="ann"),)
+    world = situation(lever(replace(WORKERS, autonomy=Autonomy.ASK)), records=refused)
+    assert only(planned(world)).reason.endswith(f"declined workers_increase_1 at {at(-600)}: not asked again before {at(3000)}")
 
 
 def test_nothing_in_the_way():
@@ -89,8 +101,21 @@ CASES = {
         WAIT,
         "checkout/workers 1 → 3 already awaits a person's approval (workers_increase_1)",
     ),
-    "rejected": (situation(records=(record(S.REJECTED, at=NOW - 600),)), WAIT, "not before 3000 s"),
-    "taken-back": (situation(records=(record(S.ROLLED_BACK, at=NOW - 600, actor="ann"),)), WAIT, "not before 3000 s"),
+    "rejected": (
+        situation(records=(record(S.REJECTED, at=NOW - 600, actor="ann"),)),
+        WAIT,
+        f"a person declined workers_increase_1 at {at(-600)}: not tried again before {at(3000)}",
+    ),
+    "taken-back": (
+        situation(records=(record(S.ROLLED_BACK, at=NOW - 600, actor="ann"),)),
+        WAIT,
+        f"a person took workers_increase_1 back at {at(-600)}: not tried again before {at(3000)}",
+    ),
+    "rejected-then-the-clock-was-set-back": (
+        situation(records=(record(S.REJECTED, at=NOW + 9000, actor="ann"),)),
+        WAIT,
+        f"at {at(0)}: not tried again before {at(3600)}",
+    ),
     "unanswered": (
         situation(records=(record(S.EXPIRED, at=NOW - 100, expires_at=NOW - 100),)),
         WAIT,
@@ -131,8 +156,10 @@ PASSED = {
     "other-lever": situation(records=(record(lever="cache", at=NOW - 100),)),
     "expired-unasked": situation(records=(record(S.EXPIRED, at=NOW - 100),)),
     "undone-by-itself": situation(records=(record(S.ROLLED_BACK, at=NOW - 600),)),
-    "rejected-long-ago": situation(records=(record(S.REJECTED, at=NOW - 3600),)),
-    "other-way-rejected": situation(records=(record(S.REJECTED, at=NOW - 60, from_value=3, to_value=1),)),
+    "rejected-long-ago": situation(records=(record(S.REJECTED, at=NOW - 3600, actor="ann"),)),
+    "other-way-rejected": situation(records=(record(S.REJECTED, at=NOW - 60, actor="ann", from_value=3, to_value=1),)),
+    "withdrawn-by-a-pause": situation(records=(record(S.REJECTED, at=NOW - 60),)),
+    "undone-by-a-pause": situation(records=(record(S.ROLLED_BACK, at=NOW - 600),)),
     "baseline-known": situation(samples={action().goal_id: 5}),
     "baseline-not-counted": situation(samples={}),
     "one-of-two-symptoms-confirmed": situation(symptoms=(symptom(confirmed=False), symptom())),

@@ -47,21 +47,24 @@ def test_what_counts_as_harm(about, harm):
 
 
 @pytest.mark.parametrize(
-    ("ages", "resumed", "until"),
+    ("ages", "dated", "until"),
     [
-        ([10, 20], None, None),
-        ([10, 20, 30], None, 570),  # over once the oldest of the three has left the window
-        ([10, 20, 599], None, 1),
-        ([10, 20, 600], None, None),
-        ([5, 10, 20, 30, 500], None, 580),  # the third newest counts
-        ([10, 20, 30], 25, None),  # a person has forgiven one of them
-        ([10, 20, 30], 31, 570),
-        ([10, 20, 30], 0, None),
+        ([10, 20], {}, None),
+        ([10, 20, 30], {}, 570),  # over once the oldest of the three has left the window
+        ([10, 20, 599], {}, 1),
+        ([10, 20, 600], {}, None),
+        ([5, 10, 20, 30, 500], {}, 580),  # the third newest counts
+        ([10, 20, 30], {2: float("inf")}, None),  # a person has forgiven one of them
+        ([10, 20, 30, 40], {3: float("inf")}, 570),
+        ([10, 20, 30], {0: float("inf"), 1: float("inf"), 2: float("inf")}, None),
+        ([-86_400, -9, -1], {}, 600),  # the clock was set back since: done by now, whatever was noted
+        ([-86_400, -9, -1], {0: 30, 1: 20, 2: 10}, 570),  # and known since when
+        ([-86_400, -9, -1], {0: 700}, None),
     ],
 )
-def test_when_it_holds_and_until_when(ages, resumed, until):
-    records = [hurt(NOW - age) for age in ages]
-    found = storm(records, RULES, NOW, None if resumed is None else NOW - resumed)
+def test_when_it_holds_and_until_when(ages, dated, until):
+    records = [hurt(NOW - age, action_id=f"a{n}") for n, age in enumerate(ages)]
+    found = storm(records, RULES, NOW, {f"a{n}": NOW - age for n, age in dated.items()})
     assert (found and found.until - NOW) == until
 
 
@@ -102,12 +105,15 @@ def test_ordinary_search_with_many_inconclusive_trials_never_trips_it(records):
 
 
 @pytest.mark.parametrize("automatic", [True, False], ids=["acting", "asking"])
-@pytest.mark.parametrize("resumed", [None, NOW], ids=["halted", "resumed"])
+@pytest.mark.parametrize("resumed", [False, True], ids=["halted", "resumed"])
 def test_while_it_holds_nothing_is_started_or_asked(automatic, resumed):
     rules = PlanSettings(storm=RULES, cooldown_seconds=0, enable_automatic_actions=automatic)
-    records = tuple(hurt(NOW - 1 - n, element="db", locks=frozenset({"db"}), goal_id="other") for n in range(3))
-    plan = make_plan(situation(records=records, resumed_at=resumed), [Proposing(action())], Believing(), rules)
+    records = tuple(
+        hurt(NOW - 1 - n, action_id=f"a{n}", element="db", locks=frozenset({"db"}), goal_id="other") for n in range(3)
+    )
+    forgiven = dict.fromkeys(("a0", "a1", "a2"), float("-inf")) if resumed else None
+    plan = make_plan(situation(records=records, harm_dates=forgiven), [Proposing(action())], Believing(), rules)
     ((_, decision),) = plan.decided
     usual = Choice.ACT if automatic else Choice.ASK
-    assert decision.choice is (Choice.WAIT if resumed is None else usual)
-    assert ("storm halt: 3 changes" in plan.sentence) is (resumed is None)
+    assert decision.choice is (usual if resumed else Choice.WAIT)
+    assert ("storm halt: 3 changes" in plan.sentence) is (not resumed)

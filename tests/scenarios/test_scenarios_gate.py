@@ -10,6 +10,7 @@ import pytest
 from scenarios import stage as stages
 from scenarios.stage import Shop, Stage
 from trimtab.domain.actions import ActionState as S
+from trimtab.plan.history import refused_by_a_person
 
 NIGHT = 1_795_212_000.0 - 400  # 2026-11-20 21:53:20 UTC, a Friday, 400 s before 22:00
 
@@ -155,7 +156,9 @@ def test_a_pause_finishes_what_is_under_way_and_with_undo_takes_it_back_at_once(
         assert taken == ([record.action_id] if undo else ())
         assert now.state is (S.ROLLED_BACK if undo else record.state)
         if undo:
-            assert (now.actor, running.shop.levers[record.action.lever]) == ("ann", record.snapshot)
+            assert running.shop.levers[record.action.lever] == record.snapshot
+            assert (now.actor, now.rollback_reason) == ("trimtab", "paused by ann, with what was under way taken back")
+            assert not refused_by_a_person(now), "ann said nothing against this very change"
         await running.go(300)
         assert starts(running)[-1] == record.executed_at
         assert running.agent.book.under_way() == ()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,45 @@ def test_a_backup_of_a_running_agent_is_one_moment_of_it(tmp_path):
     assert run(journal.verify()) == 6 + 2 * len(written)
 
 
+class WrittenMeanwhile:
+    """A connection to be copied from, between whose steps somebody calls `write`."""
+
+    def __init__(self, real, write):
+        self.real, self.write = real, write
+
+    def backup(self, target, **how):
+        self.real.backup(target, **how, progress=lambda *_: self.write())
+
+    def close(self):
+        self.real.close()
+
+
+def test_each_database_is_copied_as_it_was_when_its_copy_began(tmp_path, monkeypatch):
+    """Else a copy would begin anew with each row that the agent writes, and end when nobody writes any more."""
+    folder, real, written = filled(tmp_path / "data", actions=40), backup._snapshot, []
+    journal = SqliteJournal(folder.journal_path)
+    store = SqliteMetricStore(folder.metrics_path)
+
+    def write():
+        if len(written) < 100:  # so that a copy that begins anew ends at all, and is noticed
+            written.append(run(write_life(journal, f"b{len(written)}", ActionState.IGNORED, at=100.0 + len(written))))
+            run(store.write([Reading(SERIES, 2.0, 200.0 + len(written))]))
+
+    monkeypatch.setattr(backup, "STEP_PAGES", 2)
+    monkeypatch.setattr(backup, "_snapshot", lambda path: WrittenMeanwhile(real(path), write))
+    _, manifest = backed_up(folder, tmp_path / "b.tar.gz")
+    run(journal.close())
+    run(store.close())
+    restored(tmp_path / "b.tar.gz", tmp_path / "copy")
+    copied = ids(tmp_path / "copy")
+    while_metrics_were_copied = len(copied) - 40
+    assert manifest.rows == 2 * len(copied)
+    assert 2 < while_metrics_were_copied < len(written) - 2 < 98, "rows came between the steps of either copy"
+    assert copied[-1] == "a0" and copied[0] == f"b{while_metrics_were_copied - 1}"
+    samples = run(SqliteMetricStore(tmp_path / "copy" / "metrics.db").query(SERIES.metric_id, 0.0, 999.0))
+    assert len(samples) == 100
+
+
 def test_into_a_folder_the_name_tells_the_time(tmp_path):
     (tmp_path / "backups").mkdir()
     file, _ = backed_up(filled(tmp_path / "data"), tmp_path / "backups")
@@ -145,6 +185,30 @@ def test_what_does_not_hold_is_not_called_a_backup(tmp_path):
     with pytest.raises(StoreError, match=r"metrics\.db.*damaged"):
         backed_up(folder, target, KEY)
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+@pytest.mark.parametrize("earlier", [False, True], ids=["new", "over an earlier one"])
+@pytest.mark.parametrize("fault", ["a byte flipped", "cut short"])
+def test_a_backup_that_does_not_read_back_is_none(tmp_path, monkeypatch, fault, earlier):
+    """A disk that writes something else than it was given."""
+    folder, target, real = filled(tmp_path / "data"), tmp_path / "b.tar.gz", backup.pack
+
+    def badly(scratch, manifest, file):
+        real(scratch, manifest, file)
+        file.flush()
+        middle = file.tell() // 2
+        if fault == "cut short":
+            file.truncate(middle)
+        else:
+            os.pwrite(file.fileno(), bytes([os.pread(file.fileno(), 1, middle)[0] ^ 1]), middle)
+
+    if earlier:
+        target.write_text("precious")
+    monkeypatch.setattr(backup, "pack", badly)
+    with pytest.raises(StoreError, match="no backup that can be used"):
+        backed_up(folder, target, force=earlier)
+    assert sorted(path.name for path in tmp_path.iterdir()) == (["b.tar.gz", "data"] if earlier else ["data"])
+    assert not earlier or target.read_text() == "precious"
 
 
 def rewritten(file, change):
@@ -253,6 +317,75 @@ def test_a_backup_that_was_tampered_with_is_refused_and_nothing_is_touched(tmp_p
     assert after == before
 
 
+def header(kind, size, name="x"):
+    """A tar header on its own, whatever follows."""
+    made = info(name, kind)
+    made.size = size
+    return made.tobuf(tarfile.GNU_FORMAT)  # the one that can say -512, too
+
+
+def pax(text):
+    return header(b"x", len(text)) + text.ljust(-len(text) // 512 * -512, b"\0")
+
+
+HUGE = 3 << 30  # bytes
+HEADERS = {
+    "a pax header of 3 GB": header(b"x", HUGE),
+    "a global header of 3 GB": header(b"g", HUGE),
+    "a long name of 3 GB": header(b"L", HUGE),
+    "a long link of 3 GB": header(b"K", HUGE),
+    "a header whose length is below zero": header(b"x", -512),
+    "headers upon headers": pax(b"11 path=abc\n") * 20_000,
+    "a sparse map that is none": pax(b"22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n") + header(b"0", 512) + b"x\n" * 256,
+    "a number that is none": pax(b"22 GNU.sparse.map=1,x\n") + header(b"0", 0),
+}
+
+
+@pytest.mark.parametrize("where", ["first", "behind the manifest"])
+@pytest.mark.parametrize("kind", HEADERS)
+def test_a_header_that_declares_too_much_is_refused_before_it_is_read(tmp_path, kind, where):
+    folder, file = filled(tmp_path / "data"), tmp_path / "b.tar.gz"
+    backed_up(folder, file)
+    manifest = b""
+    if where != "first":
+        with tarfile.open(file) as opened:
+            manifest = gzip.decompress(file.read_bytes())[: opened.getmembers()[1].offset]
+    file.write_bytes(gzip.compress(manifest + HEADERS[kind] + bytes(64 << 20), 1))
+    before = {path: path.read_bytes() for path in sorted(tmp_path.rglob("*")) if path.is_file()}
+    tracemalloc.start()
+    try:
+        with pytest.raises(StoreError, match="no backup that can be used"):
+            restored(file, folder.path, force=True)
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20, "it was read into memory"
+    finally:
+        tracemalloc.stop()
+    after = {path: path.read_bytes() for path in sorted(tmp_path.rglob("*")) if path.is_file() and path.name != "agent.lock"}
+    assert after == before
+
+
+def test_no_memory_is_a_sentence_too(tmp_path, monkeypatch):
+    def none_left(*_):
+        raise MemoryError
+
+    file = tmp_path / "b.tar.gz"
+    backed_up(filled(tmp_path / "other"), file)
+    monkeypatch.setattr(archive, "_manifest", none_left)
+    with pytest.raises(StoreError, match="more memory than there is"):
+        restored(file, tmp_path / "data")
+    assert not (tmp_path / "data").exists() and not list(tmp_path.glob(".*"))
+
+
+def test_a_member_longer_than_the_manifest_says_is_not_even_written(tmp_path):
+    """Else a small manifest would pass the question whether there is room, and the disk be filled before the hash is wrong."""
+    file, into = tmp_path / "b.tar.gz", tmp_path / "into"
+    backed_up(filled(tmp_path / "data"), file)
+    rewritten(file, lambda name, content: [(info(name), content + bytes(8 << 20) if name == "metrics.db" else content)])
+    into.mkdir()
+    with pytest.raises(StoreDamaged, match=r"metrics\.db in it is not what was written"):
+        archive.unpack(file, into)
+    assert not (into / "metrics.db").exists()
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
@@ -301,6 +434,47 @@ def test_present_data_are_moved_aside_and_only_by_force(tmp_path):
     assert again == tmp_path / "data.before-restore-20010909-014640-2"
 
 
+@pytest.mark.parametrize(
+    ("notes", "paused"),
+    [((), False), (("paused",), True), (("paused", "resumed"), False), (("resumed", "paused", "note"), True)],
+    ids=["never", "paused", "resumed", "paused again"],
+)
+def test_a_pause_that_is_a_row_of_the_present_journal_outlives_it_as_the_file(tmp_path, notes, paused):
+    file = tmp_path / "b.tar.gz"
+    folder = filled(tmp_path / "data", KEY)
+    backed_up(folder, file, KEY)
+    journal = SqliteJournal(folder.journal_path, key=KEY)
+    for at, kind in enumerate(notes):
+        run(journal.note(kind, f"{kind} by ann", at=1e6 - at, actor="ann"))  # the clock is being set back meanwhile
+    run(journal.close())
+    restored(file, folder.path, KEY, force=True)
+    assert folder.pause_path.exists() is paused
+    if paused:
+        assert "it was paused by ann before" in folder.pause_path.read_text()
+    restored(file, folder.path, KEY, force=True)  # and stays
+    assert folder.pause_path.exists() is paused
+
+
+def test_a_journal_that_cannot_tell_whether_it_was_paused_is_taken_for_paused(tmp_path):
+    file = tmp_path / "b.tar.gz"
+    folder = filled(tmp_path / "data")
+    backed_up(folder, file)
+    folder.journal_path.write_bytes(b"no database at all" * 999)
+    restored(file, folder.path, force=True)
+    assert "cannot be told" in folder.pause_path.read_text() and ids(folder.path) == ["a2", "a1", "a0"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_whatever_pauses_by_its_name_is_carried_over(tmp_path, there):
+    file = tmp_path / "b.tar.gz"
+    folder = filled(tmp_path / "data")
+    backed_up(folder, file)
+    if there:
+        folder.pause_path.symlink_to(tmp_path / "nowhere")
+    restored(file, folder.path, force=True)
+    assert folder.pause_path.is_file() is there
+
+
 def test_once_the_backup_is_in_its_place_no_error_says_otherwise_and_nothing_is_deleted(tmp_path, monkeypatch):
     file = tmp_path / "b.tar.gz"
     backed_up(filled(tmp_path / "old", actions=1), file)
@@ -321,8 +495,12 @@ def test_once_the_backup_is_in_its_place_no_error_says_otherwise_and_nothing_is_
 def test_while_an_agent_holds_the_folder_nothing_is_restored(tmp_path):
     folder, file = filled(tmp_path / "data"), tmp_path / "b.tar.gz"
     backed_up(folder, file)
-    with folder.lock(), pytest.raises(AlreadyRunning, match="Stop it first"):
-        restored(file, folder.path, force=True)
+    for force in (True, False):  # who holds them is told before whether they may be replaced
+        with folder.lock(), pytest.raises(AlreadyRunning, match="Stop it first, then restore") as caught:
+            restored(file, folder.path, force=force)
+        assert "folder of its own" not in str(caught.value)
+    with folder.lock(), pytest.raises(StoreError, match="there is no "):  # and before both, whether there is a backup
+        restored(tmp_path / "none.tar.gz", folder.path)
     assert ids(folder.path) == ["a2", "a1", "a0"]
 
 

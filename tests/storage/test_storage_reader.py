@@ -132,6 +132,16 @@ def test_a_folder_has_one_identity_that_stays_and_is_only_made_on_request(tmp_pa
     folder = DataFolder(tmp_path / "data")
     assert folder.identity() == "" and not folder.identity_path.exists()
     mine = folder.identity(create=True)
-    assert len(mine) == 16 and DataFolder(tmp_path / "data").identity() == folder.identity(create=True) == mine
+    assert len(mine) == 64 and DataFolder(tmp_path / "data").identity() == folder.identity(create=True) == mine
     assert DataFolder(tmp_path / "other").identity(create=True) != mine
-    assert folder.identity_path.stat().st_mode & 0o077 == 0
+    assert folder.identity_path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(("word", "mode"), [("0123456789abcdef", 0o600), ("0" * 64, 0o640), ("", 0o600)])
+def test_an_identity_that_others_know_is_replaced(tmp_path, word, mode):
+    folder = DataFolder(tmp_path / "data")
+    folder.identity_path.write_text(word + "\n")
+    folder.identity_path.chmod(mode)
+    assert folder.identity() == "" and folder.identity_path.read_text().strip() == word  # who only looks changes nothing
+    assert folder.identity(create=True) not in ("", word) and folder.identity() == folder.identity(create=True)
+    assert folder.identity_path.stat().st_mode & 0o777 == 0o600

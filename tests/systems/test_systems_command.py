@@ -153,6 +153,13 @@ def test_an_exit_status(status: int, expected: type[LeverError], method: str, tm
     assert caught.value.message == f"lever shop/workers: ./tool failed with exit status {status}: the pool is busy"
 
 
+def test_a_program_that_is_killed_for_its_words_leaves_the_effect_in_doubt(tmp_path: Path) -> None:
+    script(tmp_path, "set", "#!/bin/sh\nexec yes\n")
+    (tmp_path / "setting").write_text("2")
+    with pytest.raises(Retryable, match="more than 64 KiB and was killed"):
+        asyncio.run(lever(cwd=str(tmp_path)).set(4))
+
+
 def test_a_program_that_is_killed_leaves_the_effect_in_doubt(tmp_path: Path) -> None:
     script(tmp_path, "tool", "#!/bin/sh\nkill -9 $$\n")
     with pytest.raises(Retryable, match="was ended by SIGKILL"):

@@ -134,9 +134,27 @@ def test_output_is_bounded(count: int, fits: bool) -> None:
     if fits:
         assert sh(code) == "9" * count
     else:
-        with pytest.raises(Trouble, match="wrote more than 64 KiB") as caught:
+        with pytest.raises(Trouble, match="wrote more than 64 KiB"):
             sh(code)
-        assert not caught.value.passing
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("exec yes", "sh wrote more than 64 KiB and was killed"),
+        ("exec yes >&2", "sh wrote more than 4096 KiB and was killed"),
+        ("yes & wait", "sh wrote more than 64 KiB and was killed"),
+    ],
+    ids=["output", "errors", "a child of it"],
+)
+def test_a_program_that_writes_without_end_is_killed_at_the_limit_and_not_at_the_time_limit(
+    tmp_path: Path, code: str, says: str
+) -> None:
+    began = time.monotonic()
+    with pytest.raises(Trouble) as caught:
+        sh(f"echo $$ > pid; {code}", tmp_path, 60.0)
+    assert caught.value.message == says and caught.value.passing, "what it had done by then is in doubt"
+    assert time.monotonic() - began < 20.0 and ends(int((tmp_path / "pid").read_text()))
 
 
 def test_errors_are_bounded_and_their_last_line_is_told() -> None:

@@ -19,7 +19,7 @@ import pytest
 from trimtab.config import load
 from trimtab.domain.errors import ConfigError, LeverError, Permanent, Retryable, SensorError
 from trimtab.domain.levers import LeverKind, LeverSpec, LeverValue
-from trimtab.domain.ports import Lever, Sensor
+from trimtab.domain.ports import Lever, Restorable, Sensor
 from trimtab.systems.file import LEVERS, SENSORS
 from trimtab.systems.file.replace import read, replace
 from trimtab.testing.levers import LeverConformance
@@ -300,6 +300,20 @@ def test_kill_9_in_the_midst_leaves_the_old_file_or_the_new_one(tmp_path: Path) 
     assert [file.name for file in tmp_path.iterdir()] == ["conf"]
 
 
+@pytest.mark.parametrize(("age", "stays"), [(0.0, True), (300.0, True), (3600.0, False)], ids=["new", "minutes", "an hour"])
+def test_only_what_is_old_was_left_behind(tmp_path: Path, age: float, stays: bool) -> None:
+    """Another process of ours may be writing the same file at this moment: its temporary file is not ours to remove."""
+    path, other = tmp_path / "co[n]f", tmp_path / ".co[n]f.trimtab-abcd1234"
+    stranger = tmp_path / ".conf.trimtab-abcd1234"
+    path.write_text("8")
+    for file in (other, stranger):
+        file.write_text("16")
+        os.utime(file, (time.time() - age,) * 2)
+    set_to(lever(path), 4)
+    assert path.read_text().strip() == "4"
+    assert other.exists() == stays and stranger.exists(), "what belongs to another file stays"
+
+
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "conf"
     path.write_text("a" * 300_000)
@@ -353,26 +367,29 @@ def test_the_program_is_told_after_each_change_and_told_again_when_asked_again(t
 
 
 @pytest.mark.parametrize(
-    ("pid", "words"),
+    ("pid", "kind", "words"),
     [
-        (None, "No such file"),
-        ("", "names no process"),
-        ("many", "names no process"),
-        ("1", "names no process"),
-        ("-5", "names no process"),
-        ("99999999999", "names no process"),
-        ("4194305", "not"),
-        pytest.param(str(os.getpid()), "the agent itself", id="our own"),
+        (None, Retryable, "No such file"),
+        ("", Retryable, "names no process"),
+        ("many", Permanent, "names no process"),
+        ("1", Permanent, "names no process"),
+        ("-5", Permanent, "names no process"),
+        ("99999999999", Permanent, "names no process"),
+        ("4194305", Retryable, "not"),
+        pytest.param(str(os.getpid()), Permanent, "the agent itself", id="our own"),
     ],
 )
-def test_a_signal_that_cannot_be_sent_is_retryable_and_the_value_is_there(tmp_path: Path, pid: str | None, words: str) -> None:
+def test_where_nobody_can_be_told_nothing_is_written(tmp_path: Path, pid: str | None, kind: type[LeverError], words: str) -> None:
     path, pid_file = tmp_path / "conf", tmp_path / "pid"
     path.write_text("8")
     if pid is not None:
         pid_file.write_text(pid)
-    error = refusal(lever(path, notify={"pid_file": pid_file}).set(4))
-    assert isinstance(error, Retryable) and words in str(error)
-    assert path.read_text() == "4"
+    moved = lever(path, notify={"pid_file": pid_file})
+    before = path.stat().st_ino
+    error = refusal(moved.set(4))
+    assert isinstance(error, kind) and words in str(error) and "nothing was written" in str(error)
+    assert (path.read_text(), path.stat().st_ino) == ("8", before)
+    assert asyncio.run(_awaited(moved.read())) == 8, "nothing is owed for what was not written"
 
 
 def test_a_program_that_the_signal_would_end_is_not_sent_it(tmp_path: Path) -> None:
@@ -381,8 +398,78 @@ def test_a_program_that_the_signal_would_end_is_not_sent_it(tmp_path: Path) -> N
     moved = lever(path, notify={"signal": "USR2", "pid_file": pid_file})
     with program(pid_file) as process:
         error = refusal(moved.set(4))
-        assert isinstance(error, Retryable) and "does not catch it" in str(error)
-        assert process.poll() is None
+        assert isinstance(error, Permanent) and "does not catch it" in str(error)
+        assert process.poll() is None and path.read_text() == "8"
+
+
+@pytest.fixture
+def unforeseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the look beforehand would find comes to be only after it."""
+    monkeypatch.setattr("trimtab.systems.file.lever.check", lambda notify: None)
+
+
+def test_a_value_that_no_program_was_told_of_is_put_back(tmp_path: Path, unforeseen: None) -> None:
+    path, pid_file = tmp_path / "conf", tmp_path / "pid"
+    path.write_text("8 \n")
+    moved = lever(path, notify={"pid_file": pid_file})
+    error = refusal(moved.set(4))
+    assert isinstance(error, Retryable) and "put back" in str(error)
+    assert path.read_text() == "8 \n"
+    assert asyncio.run(_awaited(moved.read())) == 8, "a program that is not there reads the file at its start"
+
+
+def test_a_telling_that_is_owed_comes_before_the_next_read(tmp_path: Path, unforeseen: None) -> None:
+    path, pid_file = tmp_path / "conf", tmp_path / "pid"
+    path.write_text("8")
+    pid_file.write_text("many")
+    moved = lever(path, notify={"pid_file": pid_file})
+    refusal(moved.set(4))
+    assert path.read_text() == "8"
+    for _ in range(2):
+        error = refusal(moved.read())
+        assert isinstance(error, Retryable) and "names no process" in str(error)
+    with program(pid_file) as process:
+        assert asyncio.run(_awaited(moved.read())) == 8
+        assert process.stdout is not None and process.stdout.readline() == "HUP\n"
+        assert asyncio.run(_awaited(moved.read())) == 8
+        set_to(moved, 4)
+        assert process.stdout.readline() == "HUP\n", "told once for each: the second read owed nothing"
+
+
+def test_a_disk_that_fails_right_after_the_replacement_leaves_the_telling_owed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, pid_file = tmp_path / "conf", tmp_path / "pid"
+    path.write_text("8")
+    moved = lever(path, notify={"pid_file": pid_file})
+    with program(pid_file) as process:
+        with monkeypatch.context() as patched:
+            patched.setattr("trimtab.systems.file.replace._sync", _fail)
+            assert isinstance(refusal(moved.set(4)), Retryable)
+        assert path.read_text() == "4"
+        assert asyncio.run(_awaited(moved.read())) == 4
+        assert process.stdout is not None and process.stdout.readline() == "HUP\n"
+
+
+def _fail(folder: Path) -> None:
+    raise OSError(5, "Input/output error")
+
+
+@pytest.mark.parametrize(("pid", "told"), [(None, True), ("4194305", True), ("many", False)], ids=["none", "ended", "unclear"])
+def test_an_undo_is_written_also_where_the_program_is_gone(tmp_path: Path, pid: str | None, told: bool) -> None:
+    """It may have ended of what is undone."""
+    path, pid_file = tmp_path / "conf", tmp_path / "pid"
+    path.write_text("4")
+    if pid is not None:
+        pid_file.write_text(pid)
+    moved = lever(path, notify={"pid_file": pid_file})
+    assert isinstance(moved, Restorable)
+    if told:
+        asyncio.run(_awaited(moved.restore(8)))
+        assert asyncio.run(_awaited(moved.read())) == 8
+    else:
+        assert isinstance(refusal(moved.restore(8)), Retryable) and isinstance(refusal(moved.read()), Retryable)
+    assert path.read_text() == "8"
 
 
 def test_a_program_that_waits_for_the_signal_without_a_handler_gets_it(tmp_path: Path) -> None:

@@ -195,6 +195,15 @@ def test_a_malformed_value_is_permanent_and_named(body: bytes | str, named: str)
     assert named in str(caught.value)
 
 
+@pytest.mark.parametrize("number", ["1", "0", "1.0", "2"])
+def test_a_number_is_no_boolean_and_nothing_is_set(number: str) -> None:
+    spec = SPECS[LeverKind.BOOLEAN]
+    with http_target(lambda request: request.answer(f'{{"value": {number}}}')) as target, pytest.raises(Permanent) as caught:
+        within(target, lambda lever: lever.read(), spec)
+    assert f"is declared a boolean, but reads the number {float(number):g}" in str(caught.value)
+    assert "kind: integer" in str(caught.value)
+
+
 def break_off(request: Request) -> None:
     request.raw(b'{"value": 4', Content_Length="400")
 

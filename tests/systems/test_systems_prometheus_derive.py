@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trimtab.systems.prometheus.derive import Derivation, derive, histogram_quantile
+from trimtab.domain.errors import UnitMismatch
+from trimtab.systems.prometheus.derive import Derivation, derive, factor, histogram_quantile
 from trimtab.systems.prometheus.exposition import parse
 
 INF = float("inf")
@@ -170,3 +171,63 @@ def test_quantiles_rise_with_q_and_stay_within_the_bounds(per_bucket: list[int],
     else:
         assert low is not None and high is not None
         assert 0.0 <= low <= high + 1e-12 <= bounds[-2] + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        pytest.param(Derivation("p50_ms", quantile=0.5, of="pay_seconds"), 500.0, id="seconds as _ms"),
+        pytest.param(Derivation("p50_milliseconds", quantile=0.5, of="pay_seconds"), 500.0, id="seconds as _milliseconds"),
+        pytest.param(Derivation("p50_seconds", quantile=0.5, of="pay_seconds"), 0.5, id="seconds as they are"),
+        pytest.param(Derivation("p50_seconds", quantile=0.5, of="pay_ms"), 0.0005, id="milliseconds as _seconds"),
+        pytest.param(Derivation("p50_megabytes", quantile=0.5, of="body_bytes"), 5e-7, id="bytes as _megabytes"),
+        pytest.param(Derivation("p50", quantile=0.5, of="pay_seconds"), 0.5, id="a name without a unit promises nothing"),
+        pytest.param(Derivation("p50_ms", quantile=0.5, of="pay_time"), 0.5, id="a source without a unit: the name's word"),
+        pytest.param(Derivation("error_ratio", ratio=("errors_total", "hits_total")), 0.25, id="a ratio"),
+        pytest.param(Derivation("error_percent", ratio=("errors_total", "hits_total")), 25.0, id="a ratio as _percent"),
+        pytest.param(Derivation("mean_ms", ratio=("pay_seconds_sum", "pay_seconds_count")), 500.0, id="a mean in _ms"),
+        pytest.param(Derivation("busy_percent", ratio=("busy_ms_total", "pay_seconds_sum")), 0.02, id="ms per second in percent"),
+        pytest.param(Derivation("hits_per_second", rate="hits_total"), 0.4, id="a rate"),
+        pytest.param(Derivation("cpu_percent", rate="cpu_seconds_total"), 20.0, id="seconds per second in percent"),
+        pytest.param(Derivation("cpu_ratio", rate="busy_ms_total"), 1e-4, id="milliseconds per second as a ratio"),
+        pytest.param(Derivation("sent_megabytes_per_second", rate="sent_bytes_total"), 3e-7, id="bytes as megabytes per second"),
+        pytest.param(Derivation("pay_per_second", rate="pay_seconds_count"), 1.0, id="the count of a histogram is no time"),
+    ],
+)
+def test_the_value_is_in_the_unit_that_the_name_carries(what: Derivation, expected: float) -> None:
+    counts = {"errors_total": 1, "hits_total": 4, "cpu_seconds_total": 2, "busy_ms_total": 1, "sent_bytes_total": 3,
+              "pay_seconds_sum": 5, "pay_seconds_count": 10}  # fmt: skip
+    for histogram in ("pay_seconds", "pay_ms", "pay_time", "body_bytes"):
+        counts |= {f'{histogram}_bucket{{le="1"}}': 10, f'{histogram}_bucket{{le="+Inf"}}': 10}
+    before, after = ("\n".join(f"{name} {times * grown}" for name, grown in counts.items()) for times in (0, 1))
+    assert between(what, before, after) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        pytest.param(
+            Derivation("shop_p95_bytes", quantile=0.95, of="pay_seconds"),
+            r"shop_p95_bytes would be in bytes, but the histogram pay_seconds is in seconds. Call it shop_p95_seconds",
+            id="time is no size",
+        ),
+        pytest.param(
+            Derivation("hits_ms", rate="hits_total"), "the rate of hits_total is per second. Call it hits_per_second", id="rate"
+        ),
+        pytest.param(Derivation("error_percent", rate="errors_total"), "Call it error_per_second", id="a rate is no percent"),
+        pytest.param(
+            Derivation("sent_seconds_per_second", rate="sent_bytes_total"), "Call it sent_bytes_per_second", id="bytes a second"
+        ),
+        pytest.param(
+            Derivation("mean_percent", ratio=("pay_seconds_sum", "pay_seconds_count")),
+            "pay_seconds_sum per pay_seconds_count is in seconds. Call it mean_seconds",
+            id="a mean is no percent",
+        ),
+        pytest.param(
+            Derivation("busy_ms", ratio=("busy_seconds_total", "wall_seconds_total")), "Call it busy_ratio", id="time per time"
+        ),
+    ],
+)
+def test_a_name_that_promises_another_dimension_is_refused(what: Derivation, words: str) -> None:
+    with pytest.raises(UnitMismatch, match=words):
+        factor(what)

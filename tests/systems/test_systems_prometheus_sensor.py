@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from systems.scripted_http import Request, free_port_url, http_target
 from trimtab.domain.errors import SensorError
 from trimtab.domain.metrics import Reading, Unit
-from trimtab.domain.ports import Sensor
+from trimtab.domain.ports import Sensor, TellsAbsence
 from trimtab.systems.net import Net
 from trimtab.systems.prometheus import SENSORS
 from trimtab.testing.sensors import SensorConformance
@@ -105,6 +105,24 @@ def test_refusing_the_connection_is_evidence() -> None:
     (readings,) = reads(1000.0, url=free_port_url(), derive=DERIVE)
     assert values(readings) == {"shop/up": 0.0}
     assert readings[0].series.labels == () and readings[0].timestamp == 1000.0
+
+
+def test_why_something_is_absent_is_told() -> None:
+    async def run() -> list[str]:
+        async with Net() as net:
+            with http_target(lambda request: request.answer(page(100))) as target:
+                sensor = build(net, url=target.url, metrics=["not_there"], derive=DERIVE)
+                assert isinstance(sensor, TellsAbsence)
+                told = [sensor.why_absent("shop_p95_seconds")]
+                for now in (1000.0, 1030.0):
+                    await sensor.read(now)
+                    told += [sensor.why_absent("shop_p95_seconds"), sensor.why_absent("not_there")]
+            await sensor.read(1060.0)  # nobody is there any more
+            told += [sensor.why_absent("shop_p95_seconds"), sensor.why_absent("not_there")]
+        return ["" if why is None else f"{why.health.value}: {why.reason.replace(target.url, 'it')}" for why in told]
+
+    early, gone = "warming_up: needs a second reading", "missing: it refused the connection: nothing listens there"
+    assert [told.replace("it/ ", "it ") for told in asyncio.run(run())] == ["", early, "", "", "", gone, gone]
 
 
 def truncate(request: Request) -> None:
@@ -256,6 +274,11 @@ def test_a_server_that_refuses_tells_nothing_of_the_element() -> None:
             {"url": "http://a", "derive": [{"name": "x", "quantile": 95, "of": "b"}]}, "less than or equal to 1", id="percent"
         ),
         pytest.param({"url": "http://a", "metrics": ["shop_error_ratio"], "derive": DERIVE}, "two series", id="one name twice"),
+        pytest.param(
+            {"url": "http://a", "derive": [{"name": "p95_bytes", "quantile": 0.95, "of": "pay_seconds"}]},
+            "the histogram pay_seconds is in seconds; call it p95_seconds",
+            id="a unit that the source is not in",
+        ),
     ],
 )
 def test_options_that_cannot_be_used(options: dict[str, object], words: str) -> None:

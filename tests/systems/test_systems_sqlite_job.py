@@ -24,11 +24,20 @@ from trimtab.systems.sqlite import JOBS
 from trimtab.systems.sqlite.claim import held, take
 from trimtab.systems.sqlite.connection import quoted
 from trimtab.systems.sqlite.effect import name_of
+from trimtab.systems.sqlite.indexes import IndexEffect
 from trimtab.systems.sqlite.shapes import indexes_of
 from trimtab.testing.jobs import JobConformance
 
 KEY = "shop/by_customer"
 INDEX: dict[str, Any] = {"table": "orders", "columns": ("customer_id", "created_at")}
+
+
+@pytest.fixture(autouse=True)
+def _temporary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder for what the job keeps beside the database, for other programs too."""
+    folder = str(tmp_path_factory.mktemp("temporary"))
+    monkeypatch.setenv("TMPDIR", folder)
+    monkeypatch.setattr("tempfile.tempdir", folder)
 
 
 def database(folder: Path, rows: int = 200, *, journal: str = "wal") -> Path:
@@ -341,6 +350,92 @@ def test_what_is_no_database_is_refused_and_not_created(tmp_path: Path, content:
     assert path.exists() == (content is not None)
 
 
+THEIRS = "CREATE INDEX theirs ON orders (customer_id, created_at)"
+
+
+@pytest.mark.parametrize("after", ["same process", "restart"])
+@pytest.mark.parametrize(
+    ("meanwhile", "left"), [(THEIRS, {"theirs"}), ("DROP TABLE orders", set())], ids=["twin by another hand", "table dropped"]
+)
+def test_what_was_taken_back_reads_absent_whatever_others_have_done(
+    tmp_path: Path, after: str, meanwhile: str, left: set[str]
+) -> None:
+    path = database(tmp_path)
+
+    async def story() -> None:
+        ours = job(path)
+        await ours.start(KEY)
+        assert await settled(ours) == "done"
+        sql(path, meanwhile)
+        if not left:  # ours went with its table
+            assert await (ours if after == "same process" else job(path)).probe(KEY) == "absent"
+        await ours.undo(KEY)
+        assert index_names(path) == left
+        ours = ours if after == "same process" else job(path)
+        assert await ours.probe(KEY) == "absent"
+        await ours.undo(KEY)
+        assert await ours.probe(KEY) == "absent" and index_names(path) == left
+        assert isinstance(await refusal(ours.start(KEY)), Permanent), "there is nothing to build, or nothing to build it on"
+
+    run(story)
+
+
+def test_what_was_taken_back_is_done_again_once_the_twin_is_gone_and_not_before(tmp_path: Path) -> None:
+    path = database(tmp_path)
+
+    async def story() -> None:
+        ours = job(path)
+        await ours.start(KEY)
+        assert await settled(ours) == "done"
+        sql(path, THEIRS)
+        await ours.undo(KEY)
+        error = await refusal(ours.start(KEY))
+        assert isinstance(error, Permanent) and "theirs" in str(error)
+        assert await ours.probe(KEY) == "absent" and index_names(path) == {"theirs"}
+        assert await ours.probe("shop/other") == "done", "a job that was never run need not be"
+        sql(path, "DROP INDEX theirs")
+        await ours.start(KEY)
+        assert await settled(ours) == "done" and index_names(path) == {name_of(KEY)}
+        sql(path, f"DROP INDEX {quoted(name_of(KEY))}")
+        sql(path, THEIRS)
+        assert await ours.probe(KEY) == "done", "what was begun anew is not what was taken back"
+
+    run(story)
+
+
+def test_an_undo_that_fails_is_no_undo(tmp_path: Path) -> None:
+    path = database(tmp_path)
+
+    async def story() -> None:
+        ours = job(path)
+        await ours.start(KEY)
+        assert await settled(ours) == "done"
+        with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            assert isinstance(await refusal(ours.undo(KEY)), Retryable)
+        assert await ours.probe(KEY) == "done"
+
+    run(story)
+
+
+def test_where_no_mark_can_be_kept_this_process_still_knows_what_it_took_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    path = database(tmp_path)
+
+    async def story() -> None:
+        ours = job(path)
+        await ours.start(KEY)
+        assert await settled(ours) == "done"
+        sql(path, THEIRS)
+        await ours.undo(KEY)
+        assert await ours.probe(KEY) == "absent"
+        assert await job(path).probe(KEY) == "done", "forgotten with the process, like a job that was never run"
+
+    run(story)
+
+
 @pytest.mark.parametrize("journal", ["wal", "delete"])
 def test_a_large_build_leaves_readers_alone_and_returns_at_once(tmp_path: Path, journal: str) -> None:
     path = database(tmp_path, 300_000, journal=journal)
@@ -376,8 +471,14 @@ def test_a_large_build_leaves_readers_alone_and_returns_at_once(tmp_path: Path, 
     assert int(count) > 10 and float(slowest) < 1.0
 
 
-def test_undo_breaks_a_running_build_off(tmp_path: Path) -> None:
-    path = database(tmp_path, 300_000)
+def test_undo_breaks_a_running_build_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, real = database(tmp_path), IndexEffect.make
+
+    def without_end(effect: IndexEffect, db: sqlite3.Connection, key: str) -> None:
+        real(effect, db, key)
+        db.execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n").fetchone()
+
+    monkeypatch.setattr(IndexEffect, "make", without_end)
 
     async def story() -> None:
         ours = job(path)
@@ -396,6 +497,14 @@ def test_undo_breaks_a_running_build_off(tmp_path: Path) -> None:
 
 BUILDER = """
 import asyncio
+from trimtab.systems.sqlite import indexes
+real = indexes.IndexEffect.make
+def made_and_not_committed(effect, db, key):
+    db.execute("PRAGMA cache_size = -16")  # so that most of it is on disk before it is committed
+    real(effect, db, key)
+    print("ready", flush=True)
+    sys.stdin.read()
+indexes.IndexEffect.make = made_and_not_committed
 from pathlib import Path
 from trimtab.systems.sqlite import JOBS
 async def build():
@@ -403,14 +512,16 @@ async def build():
     index = {{"table": "orders", "columns": ["customer_id", "created_at"]}}
     options = kind.options.model_validate({{"type": "sqlite", "name": "x", "database": {path!r}, "index": index}})
     await kind.build(options, "shop", None).start({key!r})
-    print("ready", flush=True)
     await asyncio.sleep(60)
 asyncio.run(build())
 """
 
 
-def test_a_build_of_another_process_is_seen_and_kill_9_leaves_nothing_behind(tmp_path: Path) -> None:
-    path = database(tmp_path, 300_000)
+@pytest.mark.parametrize("journal", ["wal", "delete"])
+def test_a_build_of_another_process_is_seen_and_kill_9_leaves_nothing_behind(tmp_path: Path, journal: str) -> None:
+    """Killed when all is built and nothing committed."""
+    path = database(tmp_path, 20_000, journal=journal)
+    size = path.stat().st_size
     builder = BUILDER.format(path=str(path), key=KEY)
     with other_program(path, builder) as process:
 
@@ -423,6 +534,8 @@ def test_a_build_of_another_process_is_seen_and_kill_9_leaves_nothing_behind(tmp
         run(while_it_builds)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
+        grown = path.stat().st_size > size or Path(f"{path}-wal").stat().st_size > 100_000
+        assert grown, "what was not committed has reached the disk"
 
         async def afterwards() -> None:
             ours = job(path)

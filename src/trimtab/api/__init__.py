@@ -9,8 +9,6 @@ FastAPI and uvicorn load with the first use of `create_app` or `Server`: importi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -25,20 +23,22 @@ __all__ = ["AgentFacade", "Server", "create_app"]
 _HOMES = {"create_app": "app", "Server": "server"}
 
 
-@contextmanager
-def _models_built_on_first_use() -> Iterator[None]:
-    """FastAPI describes all of OpenAPI in models that nobody needs before somebody reads the documentation: 1.4 MB, 50 ms."""
+def _load_fastapi() -> None:
+    """Load FastAPI without building the models in which it describes all of OpenAPI: 1.4 MB and 50 ms.
+
+    Nobody needs them before somebody reads the documentation; they are built then.
+    """
     from pydantic import BaseModel
 
     BaseModel.model_config["defer_build"] = True  # what is defined meanwhile inherits it
     try:
-        yield
+        import_module("fastapi")
     finally:
         BaseModel.model_config.pop("defer_build", None)
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        with _models_built_on_first_use():
-            return getattr(import_module(f"trimtab.api.{_HOMES[name]}"), name)
+        _load_fastapi()
+        return getattr(import_module(f"trimtab.api.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'trimtab.api' has no attribute {name!r}")

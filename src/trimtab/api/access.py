@@ -78,7 +78,7 @@ class Access:
             challenge = 'Bearer realm="trimtab"' + (', error="invalid_token"' if scheme else "")
             raise Refused(
                 401,
-                "Send a token of this agent: 'Authorization: Bearer …'. `trimtab token` makes one",
+                "Send a token of this agent: 'Authorization: Bearer …'. `trimtab token create NAME` makes one",
                 {"WWW-Authenticate": challenge},
             )
         if not grant.role.may(role):

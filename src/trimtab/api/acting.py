@@ -32,7 +32,7 @@ class Acting:
     def add_to(self, app: FastAPI) -> None:
         """Register every route that acts."""
         stale = "It does not wait for approval any more, or the plan is another by now; nothing was done."
-        gone = "There is nothing to take back, or it is being taken back; nothing was done."
+        gone = "There is nothing to take back, it is being taken back, or awaits an answer; nothing was done."
         errors: dict[int | str, dict[str, Any]] = {404: {"description": NO_SUCH_ACTION}, 503: {"description": STORE_DOWN}}
         app.post("/agent/action/approve", tags=["actions"], responses={**errors, 409: {"description": stale}})(self.approve)
         app.post("/agent/action/reject", tags=["actions"], responses={**errors, 409: {"description": stale}})(self.reject)

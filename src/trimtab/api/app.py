@@ -65,7 +65,11 @@ def _add_documentation(app: FastAPI, access: Access) -> None:
         headers = {"Content-Security-Policy": docs_page.CONTENT_SECURITY_POLICY}
         return HTMLResponse(docs_page.render(described()), headers=headers)
 
+    async def get_pointer() -> Response:
+        return JSONResponse({"title": app.title, "docs": "/docs", "openapi": "/openapi.json", "status": "/agent/status"})
+
     app.openapi = described  # type: ignore[method-assign]  # FastAPI's documented way to bring one's own
+    app.get("/", include_in_schema=False)(get_pointer)
     app.get("/openapi.json", include_in_schema=False)(get_openapi_document)
     app.get("/docs", include_in_schema=False)(get_docs)
 

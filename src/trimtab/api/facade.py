@@ -28,9 +28,8 @@ class AgentFacade(Protocol):
         """Unix seconds."""
         ...
 
-    @property
-    def identity(self) -> str:
-        """What tells the agent's data folder from every other; empty where it has none."""
+    def prove(self, challenge: str, host: str, port: int) -> str:
+        """What only the agent of this data folder can answer, where it was reached; empty where it has none."""
         ...
 
     @property

@@ -96,7 +96,6 @@ class StatusOut(BaseModel):
     frozen_levers: dict[str, str] = Field({}, description="Levers that may not be touched, each with the reason.")
     simulation_mode: bool = Field(False, description="Whether nothing is really set.", examples=[False])
     journal: JournalHeadOut | None = Field(None, description="Where the journal ends.")
-    identity: str = Field("", description="Tells the agent's data folder from every other.", examples=["9f86d081884c7d65"])
 
 
 class ResultOut(BaseModel):
@@ -271,7 +270,11 @@ class AliveOut(BaseModel):
     """The process answers."""
 
     status: str = Field(examples=["alive"])
-    identity: str = Field("", description="Tells the agent's data folder from every other.", examples=["9f86d081884c7d65"])
+    proof: str | None = Field(
+        None,
+        description="To a challenge: HMAC-SHA256 of it and of the address that was reached, by the data folder's secret.",
+        examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
+    )
 
 
 class ReadyOut(BaseModel):

@@ -83,11 +83,24 @@ async def _http_error(request: Request, error: Exception) -> Response:
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     errors = [
-        {"where": ".".join(_encodable(str(part)) for part in each["loc"]), "message": _encodable(str(each["msg"]))}
+        {"where": ".".join(_encodable(str(part)) for part in _place(each)), "message": _encodable(_said(each))}
         for each in error.errors()
     ]
     detail = "; ".join(f"{each['where']}: {each['message']}" for each in errors[:5]) + ". /docs shows the form"
     return problem(422, detail, request.scope, errors=errors[:50])
+
+
+def _place(error: Mapping[str, Any]) -> Sequence[Any]:
+    """Where it is; of text that is no JSON only that it is the body: the number behind it is no field."""
+    loc: Sequence[Any] = error["loc"]
+    return loc[:1] if error["type"] == "json_invalid" else loc
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    if error["type"] == "json_invalid":
+        why = str(error.get("ctx", {}).get("error", ""))
+        return f"is not JSON: {why}, at character {error['loc'][-1]}"
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 async def _trimtab_error(request: Request, error: Exception) -> Response:

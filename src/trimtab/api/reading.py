@@ -19,6 +19,10 @@ from trimtab.api.problems import problem
 
 Count = Annotated[int, Query(ge=1, le=1000, description="How many, newest first.")]
 ActionIdPath = Annotated[str, Path(min_length=1, max_length=200, description="The action's id.")]
+Challenge = Annotated[
+    str | None,
+    Query(min_length=16, max_length=128, pattern="^[A-Za-z0-9_-]+$", description="A random word, a new one each time."),
+]
 NO_SUCH_ACTION = "No action has this id."
 STORE_DOWN = "The store cannot be used right now."
 
@@ -42,7 +46,7 @@ class Reading:
             responses={404: {"description": NO_SUCH_ACTION}, 503: {"description": STORE_DOWN}},
         )(self.get_action)
         app.get("/metrics", tags=["probes"], response_class=PlainTextResponse)(self.get_metrics)
-        app.get("/healthz", tags=["probes"])(self.get_health)
+        app.get("/healthz", tags=["probes"], response_model_exclude_none=True)(self.get_health)
         app.get(
             "/readyz",
             tags=["probes"],
@@ -80,9 +84,12 @@ class Reading:
 
         return Response(exposition.expose(self._agent, self._version), headers={"Content-Type": exposition.CONTENT_TYPE})
 
-    async def get_health(self) -> AliveOut:
-        """Whether the process answers. Needs no token."""
-        return AliveOut(status="alive", identity=self._agent.identity)
+    async def get_health(self, request: Request, challenge: Challenge = None) -> AliveOut:
+        """Whether the process answers and, to a challenge, whose agent it is. Needs no token."""
+        if challenge is None:
+            return AliveOut(status="alive", proof=None)
+        host, port = request.scope["server"]  # of the socket, not what a header says
+        return AliveOut(status="alive", proof=self._agent.prove(challenge, host, port))
 
     async def get_readiness(self, request: Request) -> Response | ReadyOut:
         """Whether the loop turns on usable data and stores. Needs no token."""

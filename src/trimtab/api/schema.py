@@ -36,7 +36,7 @@ def describe(app: FastAPI, *, with_tokens: bool) -> dict[str, Any]:
         schemas[model.__name__] = _schema_of(model)
     if with_tokens:
         components["securitySchemes"] = {
-            "token": {"type": "http", "scheme": "bearer", "description": "`trimtab token` makes one."}
+            "token": {"type": "http", "scheme": "bearer", "description": "`trimtab token create NAME` makes one."}
         }
     for path, methods in document["paths"].items():
         for method, operation in methods.items():

@@ -9,7 +9,8 @@ import ipaddress
 import socket
 from collections.abc import Iterator, Sequence
 
-import uvicorn
+from uvicorn.config import Config
+from uvicorn.server import Server as Uvicorn
 
 from trimtab.api.app import create_app
 from trimtab.api.facade import AgentFacade
@@ -37,11 +38,7 @@ class Server:
         allowed_hosts: Sequence[str] = (),
         version: str = "",
     ) -> None:
-        if (tokens is None or tokens.empty) and not is_loopback(host):
-            raise ConfigError(
-                f"api.host is {host!r}, which others can reach, and no token exists",
-                remedy="Make a token with `trimtab token`, or set api.host to 127.0.0.1",
-            )
+        _refuse_strangers(host, tokens)
         hosts = allowed_hosts if is_wildcard(host) else (*allowed_hosts, host)
         self._app = create_app(agent, tokens=tokens, allowed_hosts=hosts, version=version)
         self._host, self._wanted_port = host, port
@@ -92,10 +89,24 @@ class Server:
             await task
 
 
-class _Embedded(uvicorn.Server):
+async def try_address(host: str, port: int) -> None:
+    """Raise what `Server` and its `start` would where no token exists yet; for who must not leave anything behind then."""
+    _refuse_strangers(host, None)
+    (await _bind(host, port)).close()
+
+
+def _refuse_strangers(host: str, tokens: TokenChecker | None) -> None:
+    if (tokens is None or tokens.empty) and not is_loopback(host):
+        raise ConfigError(
+            f"api.host is {host!r}, which others can reach, and no token exists",
+            remedy="Make a token with `trimtab token create NAME`, or set api.host to 127.0.0.1",
+        )
+
+
+class _Embedded(Uvicorn):
     """uvicorn without its signal handlers: signals belong to the agent."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.answering, self._leaving = asyncio.Event(), asyncio.Event()
 
@@ -128,8 +139,8 @@ class _Embedded(uvicorn.Server):
                 transport.abort()
 
 
-def _settings(app: object) -> uvicorn.Config:
-    return uvicorn.Config(
+def _settings(app: object) -> Config:
+    return Config(
         app,  # type: ignore[arg-type]
         http="h11",
         ws="none",

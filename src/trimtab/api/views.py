@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
-from datetime import UTC, datetime
 from numbers import Integral, Real
 from typing import Any
 
@@ -29,6 +28,7 @@ from trimtab.domain.actions import ActionRecord, Decision, JournalRow, Optimizat
 from trimtab.domain.goals import GoalState
 from trimtab.domain.levers import LeverValue
 from trimtab.domain.verdicts import Verdict
+from trimtab.domain.words import rfc3339
 
 
 def finite(value: float | None) -> float | None:
@@ -38,20 +38,6 @@ def finite(value: float | None) -> float | None:
     (None, 1.5)
     """
     return value if value is not None and math.isfinite(value) else None
-
-
-def rfc3339(at: float | None) -> str | None:
-    """Unix seconds as RFC 3339 in UTC; None where they are no time that a calendar knows.
-
-    >>> rfc3339(1699200000.25)
-    '2023-11-05T16:00:00.250Z'
-    """
-    if at is None or not math.isfinite(at):
-        return None
-    try:
-        return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 def plain(value: object) -> JsonValue:

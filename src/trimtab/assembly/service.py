@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from trimtab.agent import AutonomousAgent
+from trimtab.assembly import moving
 from trimtab.assembly.logs import configure_logging
 from trimtab.assembly.process import config_path, load_settings
 from trimtab.assembly.signals import Signals
@@ -61,6 +62,7 @@ class Service:
         """Run until `stop`. Raises what keeps the first agent from starting."""
         try:
             with Signals(stop=self.stop, reload=lambda: self._spawn(self._reload_by_signal())):
+                await self._try_address(self.settings)
                 await self._live(self.settings)
                 while self._next is not None and not self._stopping:
                     following, self._next = self._next, None
@@ -81,16 +83,20 @@ class Service:
         """
         agent = self._agent
         if agent is None or self._busy or self._stopping:
-            raise Conflict("the agent is being reloaded or stopped right now", remedy="Ask again in a few seconds")
-        self._busy = True
+            under_way = "a stop" if self._stopping else "a reload" if self._busy else "a start"
+            raise Conflict(f"{under_way} is under way: nothing was reloaded anew", remedy="Ask again in a few seconds")
+        self._busy, made = True, list[Path]()
         try:
             settings = await asyncio.to_thread(load_settings, self.path)
+            if self._moves(settings):
+                moving.check(agent, settings.storage.path)
+                made = moving.missing(settings.storage.path)
             await self._try_out(settings)
         except Exception as error:  # a plug-in's, too: nothing has been given up yet, and the next attempt is free
             self._busy = False
             known = error if isinstance(error, TrimtabError) else TrimtabError(f"{type(error).__name__}: {error}")
             refused = error if isinstance(error, ConfigError) else ConfigError(known.message, remedy=known.remedy)
-            await self._refuse(agent, refused, actor)
+            await self._refuse(agent, refused, actor, made)
             raise refused from error
         changed = changes(self.settings, settings)
         _origin(agent).problem = None
@@ -103,6 +109,13 @@ class Service:
         return changed
 
     # -- one agent after another
+
+    async def _try_address(self, settings: Settings) -> None:
+        """Before the first start there: who is refused leaves no data folder behind."""
+        if settings.api.enabled and moving.missing(settings.storage.path):
+            from trimtab.api.server import try_address
+
+            await try_address(settings.api.host, settings.api.port)
 
     async def _live(self, settings: Settings, note: Note | None = None, problem: str | None = None) -> None:
         """Put an agent together and let it turn until it is stopped."""
@@ -129,7 +142,10 @@ class Service:
 
     async def _renew(self, settings: Settings, note: Note) -> None:
         """Go on with `settings`; where no agent starts with them, with those before."""
+        self._at_work = False
         try:
+            if self._agent is not None and self._moves(settings):
+                moving.carry_pause(self._agent, settings.storage.path)
             await self._live(settings, note)
         except Exception as error:
             if self._at_work:
@@ -160,8 +176,12 @@ class Service:
         finally:
             await trial.close()
 
-    async def _refuse(self, agent: AutonomousAgent, error: ConfigError, actor: str) -> None:
+    def _moves(self, settings: Settings) -> bool:
+        return settings.storage.path != self.settings.storage.path
+
+    async def _refuse(self, agent: AutonomousAgent, error: ConfigError, actor: str, made: list[Path]) -> None:
         self._hold_only(self.settings.storage.path)
+        moving.take_away(made)
         problem = ": ".join(filter(None, (error.message, "; ".join(error.problems))))
         _origin(agent).problem = problem
         self._log.error("Configuration not reloaded: the settings in use stay in use", reason=problem, actor=actor)

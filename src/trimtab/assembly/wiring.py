@@ -51,7 +51,7 @@ class Stores:
     metrics: MetricStore
     lock: Callable[[], AbstractContextManager[None]] = nullcontext
     tokens: TokenStore | None = None
-    identity: Callable[[], str] = str  # of the data folder; see `DataFolder.identity`
+    identity: Callable[[], str] = str  # secret of the data folder; see `DataFolder.identity`
     pause_file: Path | None = None  # see `DataFolder.pause_path`
 
 

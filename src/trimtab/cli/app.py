@@ -59,14 +59,20 @@ def run() -> None:
     try:
         result = app(standalone_mode=False)
     except UsageError as error:
+        cast("Any", error).message = str(cast("Any", error).message).replace("Value error, ", "")
         cast("Any", error).show()
+        if sys.argv[1:2] and sys.argv[1].partition("=")[0] in ("--config", "-c", "--json"):
+            name = sys.argv[1].partition("=")[0]
+            print(f"Options go after the command, e.g. trimtab status {name}", file=sys.stderr)  # noqa: T201
         sys.exit(USAGE)
     except (typer.Abort, KeyboardInterrupt):
         if sys.stderr.isatty():
             print(file=sys.stderr)  # noqa: T201 - what the terminal shows of Ctrl-C stands on a line of its own
         sys.exit(130)
     except TrimtabError as error:
-        print(f"trimtab: {error}", file=sys.stderr)  # noqa: T201
+        from trimtab.cli.stderr import say
+
+        say(f"trimtab: {error}")
         sys.exit(1)
     except BrokenPipeError:
         sys.stderr.close()
@@ -97,10 +103,14 @@ def demo(
     duration_limit: Annotated[float, typer.Option("--duration-limit", min=10.0, help="Give up after so many seconds.")] = 350.0,
     json: Json = False,
 ) -> int:
-    """See the loop find and cure real faults, and undo harm, on a real service on this machine: two to six minutes."""
+    """See the loop find and cure real faults, and undo harm, on a real service on this machine: one to six minutes."""
+    from trimtab.demo.faults import BadChoice
     from trimtab.demo.run import main
 
-    return main(json=json, seed=seed, faults=faults, duration_limit=duration_limit)
+    try:
+        return main(json=json, seed=seed, faults=faults, duration_limit=duration_limit)
+    except BadChoice as error:
+        raise typer.BadParameter(str(error), param_hint="--faults") from None
 
 
 @app.command()
@@ -109,7 +119,9 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace what is there; it is kept as .bak.")] = False,
     probe: Annotated[
         bool | None,
-        typer.Option("--yes/--no-probe", help="Ask local ports for GET /metrics unquestioned, or ask none.", show_default=False),
+        typer.Option(
+            "--probe/--no-probe", "--yes", help="Ask local ports for GET /metrics unquestioned, or ask none.", show_default=False
+        ),
     ] = None,
     json: Json = False,
 ) -> int:
@@ -256,11 +268,12 @@ def backup(
     target: Annotated[Path, typer.Argument(metavar="FILE.tar.gz|FOLDER", help="Where to; in a folder the name tells the time.")],
     config: Config = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file of that name.")] = False,
+    json: Json = False,
 ) -> int:
     """Copy all that the agent keeps into one file, while it runs or not, and prove that it can be read."""
     from trimtab.cli import backup as backing
 
-    return backing.backup(config, target, force)
+    return backing.backup(config, target, force, json)
 
 
 @app.command()
@@ -268,11 +281,12 @@ def restore(
     archive: Annotated[Path, typer.Argument(metavar="FILE.tar.gz", help="What `trimtab backup` made.")],
     config: Config = None,
     force: Annotated[bool, typer.Option("--force", help="Also where there are data; they are moved aside, not deleted.")] = False,
+    json: Json = False,
 ) -> int:
     """Put a backup in the place of the data folder. The agent has to be stopped."""
     from trimtab.cli import backup as backing
 
-    return backing.restore(config, archive, force)
+    return backing.restore(config, archive, force, json)
 
 
 @config_app.command("validate")
@@ -314,8 +328,10 @@ def token_list(config: Config = None, json: Json = False) -> int:
 
 
 @token_app.command("revoke")
-def token_revoke(name: Annotated[str, typer.Argument(help="Whose token.", autocompletion=_tokens)], config: Config = None) -> int:
+def token_revoke(
+    name: Annotated[str, typer.Argument(help="Whose token.", autocompletion=_tokens)], config: Config = None, json: Json = False
+) -> int:
     """Revoke a token, at once."""
     from trimtab.cli import tokens
 
-    return tokens.revoke(config, name)
+    return tokens.revoke(config, name, json)

@@ -1,12 +1,13 @@
 """Talk to the running agent over its REST interface, as the user who calls.
 
-Whoever listens on `api.port` is asked first which data folder it works on, and hears nothing more, no token above all, unless
-that is this configuration's own: a port says little about who answers on it.
+Whoever listens on `api.port` has to prove first that it works on this configuration's data folder, and hears nothing more, no
+token above all, unless it can: a port says little about who answers on it.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = 10.0  # seconds
 UNAUTHORIZED, FORBIDDEN = 401, 403
+HEALTH_BYTES = 4096  # an agent's answer to GET /healthz has less than 200
 
 
 class NotRunning(TrimtabError):
@@ -36,6 +38,10 @@ class Silent(Refused):
     """Somebody listens there who does not answer: an agent that hangs, or another program."""
 
 
+class Cut(Silent):
+    """The connection ended in the middle of a request: an agent that ends, or makes way for the next."""
+
+
 def url_of(settings: Settings) -> str:
     """Where the agent of this configuration listens: where the running one says, for the file may be newer than it."""
     from trimtab.storage.folder import DataFolder
@@ -47,16 +53,15 @@ def url_of(settings: Settings) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.api.port}"
 
 
-def identity_at(url: str) -> str:
-    """Which data folder the agent at `url` works on; "" where no agent answers."""
+def works_on(folder_secret: str, url: str) -> bool:
+    """Whether the agent at `url` proves that it works on the data folder with this secret."""
     import httpx
 
     try:
-        with httpx.Client(timeout=1.0, trust_env=False) as client:
-            said = client.get(f"{url}/healthz").json()
-    except (httpx.HTTPError, ValueError):
-        return ""
-    return str(said.get("identity") or "") if isinstance(said, dict) else ""
+        with httpx.Client(base_url=url, timeout=1.0, trust_env=False) as client:
+            return _proves(client, lambda: folder_secret) is True
+    except httpx.HTTPError:
+        return False
 
 
 def call(settings: Settings, method: str, path: str, body: dict[str, Any] | None = None, *, patience: float = TIMEOUT) -> Any:
@@ -77,7 +82,8 @@ def call(settings: Settings, method: str, path: str, body: dict[str, Any] | None
         raise _not_running(settings) from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         said = str(error).rstrip(". ") or type(error).__name__
-        raise Silent(f"what listens at {url_of(settings)} did not answer: {said}", remedy="Look at the agent's log") from None
+        kind = Cut if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError) else Silent
+        raise kind(f"what listens at {url_of(settings)} did not answer: {said}", remedy="Look at the agent's log") from None
     if answer.is_success:
         return _json(answer, settings)
     raise _refusal(answer, settings, token)
@@ -89,28 +95,64 @@ def _not_running(settings: Settings) -> NotRunning:
 
 
 def _recognise(client: httpx.Client, settings: Settings) -> None:
-    """Raises `Stranger` unless what answers says that it works on the data folder of this configuration."""
-    answer = client.get("/healthz")
-    said = _json(answer, settings) if answer.is_success else None
-    theirs = said.get("identity") if isinstance(said, dict) and said.get("status") == "alive" else None
-    if not isinstance(theirs, str):
+    """Raises `Stranger` unless what answers proves that it works on the data folder of this configuration."""
+    proven = _proves(client, lambda: _ours(settings))
+    if proven is None:
         raise _stranger(settings)
-    if theirs != _ours(settings):
+    if not proven:
         raise Stranger(
             f"the agent at {url_of(settings)} works on another data folder than {settings.storage.path}",
             remedy="Name its configuration with --config, or give this one a port of its own (api.port) and start it",
         )
 
 
+def _proves(client: httpx.Client, secret_of_ours: Callable[[], str]) -> bool | None:
+    """Whether what answers knows the secret; None where it is no agent that can say.
+
+    The address in the proof is the one that this connection really goes to: nobody can pass on what another agent answered.
+    """
+    import hmac
+    from secrets import token_hex
+
+    from trimtab.domain.access import proof
+
+    challenge = token_hex(32)
+    with client.stream("GET", "/healthz", params={"challenge": challenge}) as answer:
+        host, port = answer.extensions["network_stream"].get_extra_info("server_addr")[:2]
+        said = _document(answer) if answer.is_success else None
+    theirs = said.get("proof") if isinstance(said, dict) and said.get("status") == "alive" else None
+    if not isinstance(theirs, str):
+        return None
+    secret = secret_of_ours()  # only now: a first agent makes it when it is first asked
+    return bool(secret) and hmac.compare_digest(theirs.encode(), proof(secret, challenge, host, port).encode())
+
+
+def _document(answer: httpx.Response) -> Any:
+    """The JSON of an answer that is not longer than an agent's; None where it is none."""
+    import json
+
+    body = b""
+    for chunk in answer.iter_bytes():
+        body += chunk
+        if len(body) > HEALTH_BYTES:
+            return None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
 def _ours(settings: Settings) -> str:
-    """The identity of the data folder, which is made with the first agent that runs on it; never empty."""
+    """The secret of the data folder, which is made with the first agent that runs on it; empty before that."""
     from trimtab.storage.folder import DataFolder
+    from trimtab.storage.layout import is_there
 
     try:
-        return DataFolder(settings.storage.path, create=False).identity() or "no agent has run here"
+        return DataFolder(settings.storage.path, create=False).identity()
     except StoreError as error:
-        if not settings.storage.path.is_dir():
-            return "no agent has run here"
+        with suppress(StoreError):
+            if not is_there(settings.storage.path):
+                return ""
         raise Refused(
             f"whether the agent at {url_of(settings)} is the one of {settings.storage.path} cannot be told: {error.message}",
             remedy="Run this command as the user that the agent runs as",

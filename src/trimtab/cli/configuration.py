@@ -42,18 +42,21 @@ def validate(config: Path | None, json: bool) -> int:
 
 
 def _warnings(settings: Settings, path: Path) -> list[str]:
-    """What can be used but is hardly meant, each with its line: goals and guards whose metric no sensor promises."""
+    """What can be used but is hardly meant, each with its line: metrics that no sensor promises, goals that no lever serves."""
     from trimtab.config.yaml_source import read_yaml
-    from trimtab.doctor.promises import promised, unpromised
+    from trimtab.doctor.promises import promised, unpromised, unserved
     from trimtab.systems.registry import registry
 
-    found = unpromised(settings, promised(settings, registry()))
+    promises = promised(settings, registry())
+    found = unpromised(settings, promises)
     document = read_yaml(path) if found else None
     warnings = []
     for each in found:
         place = document.place(each.path) if document is not None else None
         where = f"{path}:{place.line}:{place.column}" if place is not None else str(path)
         warnings.append(f"{where}: {each.what}; {each.remedy}")
+    if (lack := unserved(settings, promises)) is not None:
+        warnings.append(f"{path}: {'; '.join(lack)}")
     return warnings
 
 

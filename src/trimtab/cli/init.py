@@ -74,14 +74,14 @@ def _free_port(output: Path) -> int:
     """The first port that the agent could listen on, or the one that this folder's agent has already."""
     import socket
 
-    from trimtab.cli.client import identity_at
+    from trimtab.cli.client import works_on
     from trimtab.storage.folder import DataFolder
 
     ours = ""
     with suppress(StoreError):
         ours = DataFolder(output.absolute().parent / "trimtab-data", create=False).identity()
     for port in PORTS:
-        if ours and identity_at(f"http://127.0.0.1:{port}") == ours:
+        if ours and works_on(ours, f"http://127.0.0.1:{port}"):
             return port
         with suppress(OSError), socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -156,7 +156,8 @@ def _next(output: Path) -> list[tuple[str, str]]:
 
 
 def _tell(machine: Machine, found: Found, output: Path, kept: Path | None) -> None:
-    from trimtab.discovery.draft import summary
+    from trimtab.discovery.draft import has_lever
+    from trimtab.discovery.summary import summary
 
     show.line("Found", "bold")
     show.facts(summary(machine, found))
@@ -166,8 +167,10 @@ def _tell(machine: Machine, found: Found, output: Path, kept: Path | None) -> No
         show.line(f"The examples in {output} show how to add one.")
     kept_as = f"; what was there is kept as {kept}" if kept else ""
     show.line("")
-    show.line(f"Wrote {output}, and loaded it: it is valid{kept_as}. Every lever in it asks before it moves. Next:", "bold")
-    show.facts(_next(output))
+    add = (f"edit {output}", "add a lever: without one nothing can be done; examples are in it")
+    levers, first = ("Every lever in it asks before it moves", []) if has_lever(found) else ("It has no lever yet", [add])
+    show.line(f"Wrote {output}, and loaded it: it is valid{kept_as}. {levers}. Next:", "bold")
+    show.facts([*first, *_next(output)])
 
 
 def _document(machine: Machine, found: Found, output: Path, kept: Path | None, port: int) -> dict[str, Any]:

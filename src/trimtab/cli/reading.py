@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trimtab.cli import client, show
 from trimtab.cli.gate_words import gate_facts, without_pauses
+from trimtab.cli.standing import goals_now
 from trimtab.cli.store import find_action, from_journal
 from trimtab.cli.words import causes, without_holds
 from trimtab.domain.actions import ActionRecord, ActionState, ActionStatus, JournalRow
 from trimtab.domain.errors import NotFound
 
 if TYPE_CHECKING:
+    from trimtab.config import Settings
     from trimtab.storage.reader import JournalReader
 
 
@@ -26,7 +29,7 @@ def status(config: Path | None, json: bool) -> int:
         document = client.call(settings, "GET", "/agent/status")
     except client.NotRunning as error:
         settings = load_settings(config)  # with mistakes in the file there is nothing more to tell than these
-        document = _stopped(from_journal(settings, lambda journal: journal.counts()), error)
+        document = _stopped(settings, error)
     if json:
         show.as_json(document)
         return 0
@@ -34,8 +37,9 @@ def status(config: Path | None, json: bool) -> int:
     return 0
 
 
-def _stopped(counts: Any, error: client.NotRunning) -> dict[str, Any]:
+def _stopped(settings: Settings, error: client.NotRunning) -> dict[str, Any]:
     """The fields of a status that a store can tell."""
+    counts, left = _stored(settings)
     by_status = {each: sum(n for state, n in counts.items() if state.status is each) for each in ActionStatus}
     ended = by_status[ActionStatus.COMPLETED] + by_status[ActionStatus.FAILED]
     return {
@@ -43,9 +47,28 @@ def _stopped(counts: Any, error: client.NotRunning) -> dict[str, Any]:
         "active_actions": by_status[ActionStatus.EXECUTING], "completed_actions": ended, "goals": [],
         "stats": {"total_actions": sum(counts.values()), "successful_actions": counts.get(ActionState.KEPT, 0),
                   "failed_actions": by_status[ActionStatus.FAILED], "total_improvement": None},
-        "plan": f"No agent of this configuration is running: {error}" if isinstance(error, client.Stranger)
-                else "No agent is running: start it with `trimtab run`.", "holds": [],
+        "plan": None, "holds": [],
+        "reason": f"No agent of this configuration is running: {error}" if isinstance(error, client.Stranger)
+                  else "No agent is running: start it with `trimtab run`.",
+        **left,
     }  # fmt: skip
+
+
+def _stored(settings: Settings) -> tuple[Mapping[ActionState, int], dict[str, Any]]:
+    """How many actions are in each state, and what waits for a person. Raises `StoreError` where there is nothing to tell."""
+    from trimtab.storage.layout import JOURNAL, is_there
+    from trimtab.storage.standing import what_is_left
+
+    folder = settings.storage.path
+
+    async def ask(journal: JournalReader) -> tuple[Mapping[ActionState, int], dict[str, Any]]:
+        return await journal.counts(), (await what_is_left(folder, journal)).status
+
+    if not is_there(folder / JOURNAL):
+        left = asyncio.run(what_is_left(folder, None)).status
+        if left["paused"]:  # before the first run, too, who starts the agent wants to know
+            return {}, left
+    return from_journal(settings, ask)
 
 
 def _print_status(document: dict[str, Any]) -> None:
@@ -65,7 +88,10 @@ def _print_status(document: dict[str, Any]) -> None:
 def _standing(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """The plan, then one line for each cause to hold, and for whatever waits for a person."""
     holds = causes(without_pauses(document["holds"]))
-    yield "plan", (without_holds(document["plan"]) if holds else document["plan"]) or "No action"
+    if document.get("reason"):
+        yield "reason", document["reason"]
+    else:
+        yield "plan", (without_holds(document["plan"]) if holds else document["plan"]) or "No action"
     for about, why in holds:
         yield "hold", f"{about}: {why}" if why else about
     if holds:
@@ -116,7 +142,7 @@ def _goal_of(goal: Any) -> dict[str, Any]:
 
 def actions(config: Path | None, json: bool) -> int:
     """What is under way, on probation, or awaits an answer, newest first."""
-    return _list(config, json, "Under way", lambda journal: journal.unfinished())
+    return _list(config, json, "Under way and awaiting an answer", lambda journal: journal.unfinished())
 
 
 def history(config: Path | None, count: int, json: bool) -> int:
@@ -128,23 +154,27 @@ def _list(config: Path | None, json: bool, title: str, ask: Callable[[JournalRea
     from trimtab.api import views
     from trimtab.assembly import load_settings
 
-    found = from_journal(load_settings(config), ask)
+    settings = load_settings(config)
+    found = from_journal(settings, ask)
     records = sorted(found, key=lambda record: record.action.created_at, reverse=True)
     if json:
         show.as_json([views.action(record).model_dump(mode="json") for record in records])
         return 0
-    headers = ("when", "action", "state", "effect", "why")
+    headers = ("when", "action", "state", "effect", "change and why")
     show.table(title, headers, [_action_row(record) for record in records], empty="no actions")
-    for record in records:
-        if record.state is ActionState.AWAITING_APPROVAL:
-            where = f" --config {config}" if config is not None else ""
-            show.line(f"trimtab approve {record.action_id} --plan-hash {record.action.plan_hash}{where}", "cyan")
+    asked = [record for record in records if record.state is ActionState.AWAITING_APPROVAL]
+    standing = goals_now(settings) if asked else {}
+    where = f" --config {config}" if config is not None else ""
+    for record in asked:
+        show.line(f"{record.action.move}: {standing.get(record.action.goal_id) or record.action.trigger}")
+        show.line(f"trimtab approve {record.action_id} --plan-hash {record.action.plan_hash}{where}", "cyan")
     return 0
 
 
 def _action_row(record: ActionRecord) -> tuple[Any, ...]:
     effect = show.percent(record.actual_improvement)
-    return _time(record.since), record.action_id, show.styled(record.state.value), effect, record.reason
+    why = f"{record.action.move}: {record.reason}" if record.reason else record.action.move
+    return _time(record.since), record.action_id, show.styled(record.state.value), effect, why
 
 
 def explain(config: Path | None, action_id: str, json: bool) -> int:

@@ -18,7 +18,7 @@ _STYLES = {
     "hold": "yellow", "paused": "yellow", "awaiting_approval": "bold cyan", "yielded": "yellow", "kept_on_probation": "cyan",
 }  # fmt: skip
 _MARKS = {"ok": ("✓", "green"), "warning": ("!", "bold yellow"), "fails": ("✗", "bold red")}
-_PROSE = ("why", "change")  # columns that may be wrapped; what is copied from the others stays in one piece
+_PROSE = ("why", "change", "change and why")  # columns that may be wrapped; what is copied from the others stays in one piece
 _PIPED_WIDTH = 10_000  # characters: nothing is wrapped where a program reads
 
 

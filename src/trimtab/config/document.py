@@ -49,6 +49,7 @@ class Document:
     """
 
     file: str
+    absent: bool = field(default=False, kw_only=True)  # there is no such file
     tree: dict[str, Any] = field(default_factory=dict)
     keys: dict[Path, Place] = field(default_factory=dict)
     values: dict[Path, Place] = field(default_factory=dict)

@@ -118,7 +118,10 @@ def _relate(document: Document) -> None:
 
 
 def _error(document: Document) -> ConfigError:
+    if document.absent:
+        here = "" if len(FilePath(document.file).parts) > 1 else " here"
+        return ConfigError(f"there is no {document.file}{here}", remedy="`trimtab init` writes one; or name yours with --config")
     found = sorted(document.problems, key=lambda problem: (problem.variable or "", problem.place is not None, problem.place))
     lines = tuple(dict.fromkeys(problem.line(document.file, document.secrets) for problem in found))
     count = "one mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
-    return ConfigError(f"The configuration {document.file} cannot be used: {count}", problems=lines, remedy="Nothing was started")
+    return ConfigError(f"The configuration {document.file} cannot be used: {count}", problems=lines)

@@ -5,7 +5,9 @@ What is filled in is a secret from then on: no message quotes it, no dump shows 
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any
@@ -94,7 +96,9 @@ def _from_environment(name: str, environ: Mapping[str, str]) -> str:
 
 def _from_file(name: str, context: Context) -> str:
     try:
-        with context.locate(FilePath(name)).open("rb") as file:
+        with open(context.locate(FilePath(name)), "rb", opener=_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise _Unresolved(f"{name} is no regular file", "name a file that holds the secret; a pipe may never end")
             raw = file.read(_LARGEST_SECRET + 1)
         if len(raw) > _LARGEST_SECRET:
             raise _Unresolved(f"the file {name} is larger than 64 KiB", "name a file that holds only the secret")
@@ -106,6 +110,11 @@ def _from_file(name: str, context: Context) -> str:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise _Unresolved(f"the file {name} cannot be read ({reason})", "check its path and rights") from None
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open without waiting for whoever is to write at the other end of a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 def _texts(tree: Any, path: Path) -> Iterator[tuple[Path, str]]:

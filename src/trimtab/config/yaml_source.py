@@ -43,6 +43,7 @@ def _read_text(path: FilePath, document: Document) -> str | None:
             return _decode(raw, document)
         problem = ("the file is larger than 4 MiB", "check that this is the configuration")
     except FileNotFoundError:
+        document.absent = True
         problem = ("there is no such file", "check the path; `trimtab config schema` lists what a configuration may say")
     except IsADirectoryError:
         problem = ("this is a folder, not a file", "name the file in it, e.g. trimtab.yaml")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from math import ceil, floor, log10
 from pathlib import Path
 
@@ -77,13 +77,14 @@ def _settings(machine: Machine, port: int) -> Iterator[str]:
 
 
 def _host(machine: Machine) -> Iterator[str]:
-    yield _line("  - name: host", _about(machine))
+    yield _line("  - name: host", machine_in_words(machine))
     yield "    kind: host\n    sensors:\n"
     paths = ", ".join(_text(disk.path) for disk in machine.disks) or '"/"'
     yield _line(f"      - {{type: host, paths: [{paths}]}}", "processor, memory, disks, load, network")
 
 
-def _about(machine: Machine) -> str:
+def machine_in_words(machine: Machine) -> str:
+    """Its cores and memory, and what a container may have of them."""
     about = f"{machine.cores} cores, {format_quantity(machine.memory_bytes, Unit.BYTES)} of memory"
     if not machine.container:
         return about
@@ -160,11 +161,16 @@ def _program(program: Program, folder: Path) -> Iterator[str]:
 
 
 def _lever(lever: ProgramLever, place: str) -> str:
-    scale, now = _scale(lever), f"now {_plain(lever.now)}"
+    scale, now = _scale(lever), f"now {plain(lever.now)}"
     if not _usable(lever):
-        return _line(f"    #   {_plain(lever.name)} ({lever.kind})", f"{now}; it needs bounds or choices before it can be moved")
+        return _line(f"    #   {plain(lever.name)} ({lever.kind})", f"{now}; it needs bounds or choices before it can be moved")
     text = f"      - {{name: {lever.name}, type: app, socket: {_text(place)}, {scale}, autonomy: ask, risk_level: 0.3}}"
     return _line(text, now)
+
+
+def has_lever(found: Found) -> bool:
+    """Whether the first configuration has any lever that can be moved."""
+    return any(_usable(lever) for program in found.programs for lever in program.levers)
 
 
 def _usable(lever: ProgramLever) -> bool:
@@ -231,35 +237,10 @@ def _number(value: float) -> str:
     return short if float(short) == value else repr(value)
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
+    """A value that another program told, as one short line that no terminal takes for orders."""
     return "".join(letter if letter.isprintable() else " " for letter in str(value))[:80]
 
 
 def _fits(form: str, name: str) -> bool:
     return re.match(form, name) is not None
-
-
-def summary(machine: Machine, found: Found) -> Sequence[tuple[str, str]]:
-    """What was found, in labelled sentences."""
-    disks = ", ".join(f"{disk.path} {format_number(disk.used_percent)} % full" for disk in machine.disks)
-    told = [
-        (
-            "machine",
-            f"{_about(machine)}, memory {format_number(machine.memory_percent)} % used; {disks or 'no disk'}; {machine.timezone}",
-        )
-    ]
-    for service in found.services:
-        have = ", ".join({"p95": "p95", "rate": "rate", "errors": "error ratio"}[each.role] for each in service.offer.suggestions)
-        gauges = len(service.offer.gauges)
-        told.append((service.name, f"{service.url}: {have or 'no request metrics'}, {gauges} gauge{'' if gauges == 1 else 's'}"))
-    for program in found.programs:
-        levers = ", ".join(f"{lever.name} = {_plain(lever.now)}" for lever in program.levers) or "none"
-        told.append((program.name, f"{program.socket}: levers {levers}; sensors {', '.join(program.sensors) or 'none'}"))
-    told.extend(("trimtab", f"an agent of its own runs on port {port.number}") for port in found.agents)
-    if found.left_alone:
-        from trimtab.discovery.look import NOT_HTTP
-
-        told.append(("not asked", ", ".join(f"{port.number} ({NOT_HTTP[port.number]})" for port in found.left_alone)))
-    if found.more:
-        told.append(("not asked", f"{found.more} further ports"))
-    return told

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from trimtab.systems.prometheus.derive import Derivation, derive
+from trimtab.domain.errors import UnitMismatch
+from trimtab.systems.prometheus.derive import Derivation, derive, factor
 from trimtab.systems.prometheus.exposition import Labels, Scrape
 
 _OWN = (
@@ -70,7 +71,17 @@ def offer(prefix: str, before: Scrape, after: Scrape) -> Offer:
     if requests and errors:
         made.append(("errors", Derivation(f"{prefix}_error_ratio", ratio=(errors, requests))))
     labelled = requests if requests and not errors and _has_status(after.samples.get(requests, {})) else ""
-    return Offer(tuple(_valued(role, what, before, after) for role, what in made), tuple(_gauges(after)), labelled)
+    sound = [(role, what) for role, what in made if _is_sound(what)]
+    return Offer(tuple(_valued(role, what, before, after) for role, what in sound), tuple(_gauges(after)), labelled)
+
+
+def _is_sound(what: Derivation) -> bool:
+    """Whether the name promises what the sources measure: failed bytes per request are no error ratio."""
+    try:
+        factor(what)
+    except UnitMismatch:
+        return False
+    return True
 
 
 def _valued(role: str, what: Derivation, before: Scrape, after: Scrape) -> Suggestion:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from trimtab.config import Settings
 from trimtab.doctor import place, store
-from trimtab.doctor.findings import Finding, Standing, of_error
+from trimtab.doctor.findings import Finding, Mark, Standing, of_error
 from trimtab.doctor.targets import count_reads, look_at_targets
 from trimtab.domain.actions import ActionRecord
 from trimtab.domain.errors import StoreError
-from trimtab.storage.layout import JOURNAL
 from trimtab.systems.registry import Registry
 
 
@@ -28,7 +27,7 @@ async def examine(
     journal = await store.look_at_journal(settings, lambda rows: told(f"checking the journal: {rows:,} rows hold"))
     told("checking the metric store")
     metrics = store.look_at_metrics(settings)
-    status, left, unknown = await _standing(settings, standing)
+    status, left, unknown = await _standing(settings, standing, journal)
     return [
         *place.look_at_versions(types.problems),
         *store.look_at_folder(settings),
@@ -46,13 +45,15 @@ async def examine(
     ]
 
 
-async def _standing(settings: Settings, standing: Standing) -> tuple[dict[str, Any], list[ActionRecord], list[Finding]]:
+async def _standing(
+    settings: Settings, standing: Standing, journal: Sequence[Finding]
+) -> tuple[dict[str, Any], list[ActionRecord], list[Finding]]:
     """What waits for a person: as the agent says, else as the journal says."""
     if standing.status is not None:
         return dict(standing.status), [], []
     try:
         return (*await store.stored_standing(settings), [])
     except StoreError as error:
-        if (settings.storage.path / JOURNAL).exists():
+        if any(finding.mark is not Mark.OK for finding in journal):
             return {}, [], []  # told already: the journal cannot be read
         return {}, [], [of_error("journal", error)]

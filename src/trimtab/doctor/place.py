@@ -66,8 +66,9 @@ def look_at_log(settings: Settings) -> Finding:
     path = settings.log_file
     if path is None:
         return ok("log", f"to standard error, level {settings.log.level}")
-    there = path if path.exists() else next((each for each in path.absolute().parents if each.exists()), Path("/"))
-    if path.is_dir() or not (there.is_file() if there == path else there.is_dir()) or not os.access(there, os.W_OK):
+    reached = os.path.exists  # which is never refused
+    there = path if reached(path) else next((each for each in path.absolute().parents if reached(each)), Path("/"))
+    if os.path.isdir(path) or not (there.is_file() if there == path else there.is_dir()) or not os.access(there, os.W_OK):
         return fails("log", f"{path} cannot be written", "set log.file to a place of this user's")
     return ok("log", f"to {path}, level {settings.log.level}")
 

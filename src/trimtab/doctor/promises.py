@@ -68,6 +68,33 @@ def unpromised(settings: Settings, promises: Collection[Promised]) -> list[Unpro
     return found
 
 
+def unserved(settings: Settings, promises: Collection[Promised]) -> tuple[str, str] | None:
+    """What is wrong and what to do where goals are configured, but no lever or job could serve any of them."""
+    if not settings.goals or any(_served(settings, goal, promises) for goal in settings.goals):
+        return None
+    if any(element.levers or element.jobs for element in settings.elements):
+        return (
+            "no lever or job could serve any goal: none is on a goal's element, and none says that it moves a goal's metric",
+            "add one there, or say in `moves` what those that there are move",
+        )
+    return (
+        "there is no lever and no job: the goals are watched, and nothing can be done for them",
+        "add one under levers: or jobs:",
+    )
+
+
+def _served(settings: Settings, goal: Any, promises: Collection[Promised]) -> bool:
+    """By a lever on the element that has the metric, or one that says that it moves it."""
+    has_it = {each.element for each in promises if goal.metric_name in each.names or each.open}
+    for element in settings.elements:
+        for options in (*element.levers, *element.jobs):
+            if element.name == goal.element or goal.metric_name in options.moves:
+                return True
+            if goal.element is None and element.name in has_it:
+                return True
+    return False
+
+
 def _remedy(near: list[str], name: str, element: str | None, promises: Collection[Promised]) -> str:
     if near:
         return f"did you mean {near[0]}?"

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from trimtab.config import Settings
-from trimtab.doctor.findings import Finding, Standing, fails, of_error, ok, warning
-from trimtab.domain.actions import ActionRecord, ActionState
+from trimtab.doctor.findings import Finding, Mark, Standing, fails, of_error, ok, warning
+from trimtab.domain.actions import ActionRecord
 from trimtab.domain.errors import StoreError
 from trimtab.domain.metrics import Unit
 from trimtab.domain.words import format_quantity
-from trimtab.storage.folder import DataFolder
-from trimtab.storage.layout import ACCESS, JOURNAL, LOCK, METRICS
+from trimtab.storage.layout import ACCESS, JOURNAL, LOCK, METRICS, is_there
 from trimtab.storage.reader import JournalReader, Older, check_metrics
+from trimtab.storage.standing import what_is_left
 from trimtab.storage.tokens import TokenStore
 
 LEAST_FREE, LITTLE_FREE = 50e6, 500e6  # bytes: below the first the stores may stop at any time
@@ -30,10 +30,17 @@ def look_at_folder(settings: Settings) -> Iterator[Finding]:
     """Whether an agent of this user can live there."""
     folder = settings.storage.path
     check = "data folder"
-    if not folder.exists():
-        yield _not_there(folder)
+    try:
+        there = is_there(folder)
+    except StoreError as error:
+        yield of_error(check, error)
+        return
+    if not there:
+        yield (finding := _not_there(folder))
+        if finding.mark is not Mark.OK:
+            return  # the space elsewhere is of no use
     elif not folder.is_dir():
-        yield fails(check, f"{folder} is not a folder", "remove it, or set storage.path to another")
+        yield fails(check, f"{folder} is not a folder", "set storage.path to another path")
         return
     elif folder.stat().st_uid != os.geteuid():
         yield fails(check, f"{folder} belongs to another user", f"run as that user, or `chown -R {os.geteuid()} {folder}`")
@@ -86,9 +93,9 @@ def holder_of(path: Path) -> tuple[int, bool] | None:
 async def look_at_journal(settings: Settings, told: Callable[[int], None]) -> list[Finding]:
     """Check the whole chain. `told` hears how many rows were checked so far."""
     path = settings.storage.path / JOURNAL
-    if not path.exists():
-        return [ok("journal", "none yet: the first run makes it")]
     try:
+        if not is_there(path):
+            return [ok("journal", "none yet: the first run makes it")]
         journal = reader_of(settings, told)
         try:
             rows = await journal.verify()
@@ -110,9 +117,9 @@ async def look_at_journal(settings: Settings, told: Callable[[int], None]) -> li
 def look_at_metrics(settings: Settings) -> Finding:
     """SQLite's own check of the metric store."""
     path = settings.storage.path / METRICS
-    if not path.exists():
-        return ok("metric store", "none yet: the first run makes it")
     try:
+        if not is_there(path):
+            return ok("metric store", "none yet: the first run makes it")
         count = check_metrics(path)
     except Older as error:
         return warning("metric store", error.message, error.remedy)
@@ -145,29 +152,15 @@ def look_at_tokens(settings: Settings, loopback: bool) -> Iterator[Finding]:
 
 async def stored_standing(settings: Settings) -> tuple[dict[str, Any], list[ActionRecord]]:
     """What `GET /agent/status` would say that outlives the agent, and the actions that it left unfinished."""
-    switched_off = (
-        DataFolder(settings.storage.path, create=False).pause_path.exists() if settings.storage.path.is_dir() else False
-    )
-    if not (settings.storage.path / JOURNAL).exists():
-        return {"paused": switched_off}, []
+    folder = settings.storage.path
+    if not is_there(folder / JOURNAL):
+        return (await what_is_left(folder, None)).status, []
     journal = reader_of(settings)
     try:
-        unfinished = list(await journal.unfinished())
-        paused = await journal.notes(["paused", "resumed"], 1)
-        frozen = {}
-        for note in await journal.notes(["frozen"], 100):
-            record = await journal.get(note.action_id)
-            if record is not None and record.state is ActionState.ROLLBACK_FAILED:
-                frozen[str(note.data.get("lever"))] = note.reason
+        left = await what_is_left(folder, journal)
     finally:
         await journal.close()
-    waiting = [record.action_id for record in unfinished if record.state is ActionState.AWAITING_APPROVAL]
-    standing = {
-        "awaiting_approval": waiting,
-        "frozen_levers": frozen,
-        "paused": switched_off or (bool(paused) and paused[0].kind == "paused"),
-    }
-    return standing, [record for record in unfinished if record.state.in_flight]
+    return left.status, [record for record in left.unfinished if record.state.in_flight]
 
 
 def reader_of(settings: Settings, told: Callable[[int], None] | None = None) -> JournalReader:
@@ -177,10 +170,23 @@ def reader_of(settings: Settings, told: Callable[[int], None] | None = None) -> 
 
 def _not_there(folder: Path) -> Finding:
     parent = _nearest(folder)
+    if not parent.is_dir():
+        return fails("data folder", f"{folder} cannot be made: {parent} is not a folder", "set storage.path to another path")
+    if _holds_nothing(parent):
+        return fails("data folder", f"{folder} cannot be made: nothing can be kept in {parent}",
+                     "set storage.path to a folder on a disk")  # fmt: skip
     if not os.access(parent, os.W_OK | os.X_OK):
         return fails("data folder", f"{folder} is not there and cannot be made: {parent} may not be written to",
                      "set storage.path to a folder of this user's")  # fmt: skip
     return ok("data folder", f"{folder} is not there yet: the first run makes it")
+
+
+def _holds_nothing(folder: Path) -> bool:
+    """Whether it lies in a file system that the kernel makes up, such as /proc."""
+    try:
+        return shutil.disk_usage(folder).total == 0
+    except OSError:
+        return False
 
 
 def _space(folder: Path) -> Iterator[Finding]:

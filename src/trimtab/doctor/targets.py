@@ -11,7 +11,7 @@ from typing import Any
 
 from trimtab.config import Settings, locks_of
 from trimtab.doctor.findings import Finding, fails, of_error, ok, warning
-from trimtab.doctor.promises import promised, unpromised, with_readings
+from trimtab.doctor.promises import promised, unpromised, unserved, with_readings
 from trimtab.domain.errors import ConfigError, TrimtabError
 from trimtab.domain.levers import BROKEN, LeverValue
 from trimtab.domain.ports import Lever, Sensor
@@ -67,6 +67,7 @@ async def _read_sensor(types: Registry, options: Any, element: str, net: Net, se
     check = f"sensor {element}"
     try:
         readings = await asyncio.wait_for(sensor.read(time.time()), SECONDS)
+        lacks = await asyncio.wait_for(_unmet(sensor), SECONDS)
     except Exception as error:
         seen.silent.add(element)
         return _unread(check, sensor.name, error, "start the target, or correct where it is asked")
@@ -77,7 +78,19 @@ async def _read_sensor(types: Registry, options: Any, element: str, net: Net, se
     if any(reading.series.name == "up" and reading.value == 0.0 for reading in readings):
         seen.silent.add(element)
         return fails(check, f"{sensor.name}: nothing listens there (up = 0)", "start the service, or correct the url")
-    return _told(check, sensor, len(readings), names)
+    return lacks or _told(check, sensor, len(readings), names)
+
+
+async def _unmet(sensor: Sensor) -> Finding | None:
+    """Series that are derived from what the page does not have."""
+    from trimtab.systems.prometheus.scrape import ScrapeSensor
+
+    if not isinstance(sensor, ScrapeSensor) or not (lacks := await sensor.unmet(time.time())):
+        return None
+    what = "; ".join(f"{series} is derived from {name}, which the page does not have" for series, name, _ in lacks)
+    near = ", ".join(dict.fromkeys(near for _, _, near in lacks if near))
+    remedy = f"did you mean {near}?" if near else "correct the name under derive; or nothing has been counted there yet"
+    return warning(f"sensor {sensor.element}", f"{sensor.name}: {what}", remedy)
 
 
 def _told(check: str, sensor: Sensor, count: int, names: set[str]) -> Finding:
@@ -138,8 +151,11 @@ def _judge(check: str, noun: str, lever: Lever, value: LeverValue) -> Finding:
 
 def _goals(settings: Settings, types: Registry, seen: Seen) -> Iterator[Finding]:
     heard = {element: names for element, names in seen.names.items() if element not in seen.silent and names}
-    for each in unpromised(settings, with_readings(promised(settings, types), heard)):
+    promises = with_readings(promised(settings, types), heard)
+    for each in unpromised(settings, promises):
         yield fails(each.subject, each.what, each.remedy)
+    if (lack := unserved(settings, promises)) is not None:
+        yield warning("levers", *lack)
     if not settings.goals:
         yield warning("goals", "none is configured, so that nothing is ever done", "add some under goals:")
 

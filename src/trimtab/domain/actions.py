@@ -19,6 +19,8 @@ from trimtab.domain.metrics import Series
 from trimtab.domain.verdicts import Verdict, VerdictStatus
 from trimtab.domain.words import setting
 
+OURSELVES = "trimtab"  # the actor of what no person asked of this very action
+
 
 class ActionState(StrEnum):
     """Every state of an action; `execute.states` draws how they follow each other."""
@@ -339,6 +341,17 @@ class JournalRow:
     data: Mapping[str, object]
     previous: str
     hash: str
+
+
+def pause_in_force(rows: Iterable[JournalRow]) -> JournalRow | None:
+    """The first "paused" among `rows` after the last "resumed": who repeats a pause does not make it newer. In any order."""
+    found = None
+    for row in sorted(rows, key=lambda row: row.seq):
+        if row.kind == "resumed":
+            found = None
+        elif row.kind == "paused":
+            found = found or row
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 
 from trimtab.domain.direction import Direction
-from trimtab.domain.metrics import Severity, Trust
+from trimtab.domain.metrics import Health, Severity, Trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +145,13 @@ class Analysis:
     guards: tuple[GuardState, ...] = ()
     symptoms: tuple[Symptom, ...] = ()
     holds: tuple[str, ...] = ()  # one sentence for each goal, guard or sensor that cannot be trusted
+
+    @property
+    def warming(self) -> frozenset[str]:
+        """The metrics of goals and guards that lack nothing but time: too few samples yet."""
+        states = [*((s.goal.metric_name, s.trust) for s in self.goals), *((s.guard.metric_name, s.trust) for s in self.guards)]
+        early = {name for name, trust in states if trust.health is Health.WARMING_UP}
+        return frozenset(early - {name for name, trust in states if not trust.ok and trust.health is not Health.WARMING_UP})
 
     def guards_of(self, names: Set[str]) -> tuple[GuardState, ...]:
         """The guards that watch whoever holds these locks, those of no element in particular among them."""

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from trimtab.domain.access import Grant
 from trimtab.domain.actions import ActionRecord, ActionState, JournalRow, OptimizationAction
 from trimtab.domain.levers import LeverSpec, LeverValue
-from trimtab.domain.metrics import Reading, Series, StoredSample
+from trimtab.domain.metrics import Reading, Series, StoredSample, Trust
 from trimtab.domain.situation import Situation
 
 
@@ -48,6 +48,15 @@ class Sensor(Protocol):
         ...
 
 
+@runtime_checkable
+class TellsAbsence(Protocol):
+    """What a sensor may offer besides: the reason why its last read, which worked, was without a series that it promised."""
+
+    def why_absent(self, name: str) -> Trust | None:
+        """The reason, `warming_up` where it will pass by itself; None where there is none but that the target is without it."""
+        ...
+
+
 class Lever(Protocol):
     """A setting that can be read, and set to an absolute value: setting twice is the same as once.
 
@@ -66,6 +75,15 @@ class Lever(Protocol):
 
     async def close(self) -> None:
         """Release what is held. Never raises."""
+        ...
+
+
+@runtime_checkable
+class Restorable(Protocol):
+    """What a `Lever` may offer beside `set`, where an undo has to go through although a change would be refused."""
+
+    async def restore(self, value: LeverValue) -> None:
+        """Ask the target to hold `value` again, as it did before a change that is undone. Raises as `Lever.set` does."""
         ...
 
 

@@ -35,4 +35,4 @@ class Situation:
     samples: Mapping[str, int] | None = None  # goal id → samples that show the level it is at now
     trouble: str | None = None  # why nothing may be decided at all: a store is lost
     paused_because: str | None = None  # the sentence where `paused`: who, since when, how to go on
-    resumed_at: float | None = None  # when a person last resumed: harm done before that is forgiven
+    harm_dates: Mapping[str, float] | None = None  # action id → when its harm counts as done, see `storm`

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from trimtab.domain.levers import LeverValue
 from trimtab.domain.metrics import Unit, infer_unit
@@ -86,3 +87,17 @@ def _format_size(size: float, digits: int) -> str:
         if abs(size) >= scale:
             return f"{format_number(size / scale, digits)} {name}"
     return f"{format_number(size, digits)} B"
+
+
+def rfc3339(at: float | None) -> str | None:
+    """Unix seconds as RFC 3339 in UTC; None where they are no time that a calendar knows.
+
+    >>> rfc3339(1699200000.25)
+    '2023-11-05T16:00:00.250Z'
+    """
+    if at is None or not math.isfinite(at):
+        return None
+    try:
+        return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    except (ValueError, OverflowError, OSError):
+        return None

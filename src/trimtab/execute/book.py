@@ -128,6 +128,10 @@ class Book:
             self.counts, self.head = dict(await self.journal.counts()), await self.journal.head()
         return removed
 
+    def forget_all(self) -> None:
+        """Remember no action any more: what a preview only looked at is not its to wind down. The journal stays as it is."""
+        self._records.clear()
+
     def amend(self, record: ActionRecord, **changes: Any) -> ActionRecord:
         """Note something in memory that need not survive a crash (what it waits for).
 

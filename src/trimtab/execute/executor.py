@@ -45,6 +45,7 @@ class Executor:
         self._rules = rules
         self._at_once = at_once
         self._starting = asyncio.Lock()  # one action at a time passes from scheduled to applying
+        self._put_back: set[str] = set()  # actions whose snapshot was asked for in this process
         self._recalls: dict[str, tuple[str, str]] = {}  # action id → (why it is to be taken back, who said so)
 
     @property
@@ -239,7 +240,10 @@ class Executor:
         """Put the snapshot back where the lever still holds our value, and read it back; in doubt, try again next turn."""
         seen = await self._see(record)
         done = after_rollback(record, seen)
-        if done is None and record.snapshot is not None and holds_ours(record, seen):
+        untold = self.levers.restorable(record.action.lever_id) and record.action_id not in self._put_back
+        again = done is not None and done.to is record.undo_ends and untold  # an earlier run may have died before it told of it
+        if record.snapshot is not None and (again or (done is None and holds_ours(record, seen))):
+            self._put_back.add(record.action_id)
             try:
                 await self.levers.put(record.action.lever_id, record.snapshot, seen.now, undo=True)
             except LeverError as error:
@@ -269,4 +273,5 @@ class Executor:
             await self.levers.look(lever_id, self._clock.now())
         if record.state.terminal and record.state not in STANDING:
             self._recalls.pop(record.action_id, None)
+            self._put_back.discard(record.action_id)
             self._observer.forget(record.action_id)

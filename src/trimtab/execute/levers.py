@@ -79,6 +79,10 @@ class LeverBook:
         except Exception as error:
             raise Retryable(f"{lever_id}: {type(error).__name__}: {error}") from error
 
+    def restorable(self, lever_id: str) -> bool:
+        """Whether undoing has effects that reading the lever does not show, such as telling a program."""
+        return isinstance(self.lever(lever_id), Restorable)
+
     def freeze(self, lever_id: str, reason: str) -> None:
         """Let nothing move the lever until a person has looked."""
         if lever_id in self._states:

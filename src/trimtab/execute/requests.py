@@ -45,11 +45,16 @@ async def reject(executor: Executor, action_id: str, now: float, *, actor: str, 
     return await executor.book.move(record, S.REJECTED, f"rejected by {actor}", now, actor=actor)
 
 
-async def roll_back(executor: Executor, action_id: str, now: float, *, actor: str) -> ActionRecord:
-    """Take back an action, whether under way or kept; one not yet started is rejected. Raises `NotFound`, `Conflict`."""
+async def roll_back(executor: Executor, action_id: str, now: float, *, actor: str, because: str = "") -> ActionRecord:
+    """Take back an action, whether under way or kept; one that is about to start is rejected. Raises `NotFound`, `Conflict`.
+
+    `because` is the reason where it is not `actor`'s opinion of this very change.
+    """
     record = executor.book.get(action_id)
-    if record.state in (S.AWAITING_APPROVAL, S.SCHEDULED):
-        return await executor.book.move(record, S.REJECTED, f"withdrawn by {actor}", now, actor=actor)
+    if record.state is S.AWAITING_APPROVAL:
+        raise Conflict(f"{action_id} awaits an answer", remedy=f"`trimtab reject {action_id}` declines it")
+    if record.state is S.SCHEDULED:
+        return await executor.book.move(record, S.REJECTED, because or f"withdrawn by {actor}", now, actor=actor)
     undoable = record.state.in_flight or record.state in (S.KEPT, S.KEPT_ON_PROBATION, S.ROLLBACK_FAILED)
     if not undoable or record.state is S.ROLLING_BACK:
         raise Conflict(f"{action_id} is {record.state.value}: there is nothing to take back")
@@ -58,7 +63,7 @@ async def roll_back(executor: Executor, action_id: str, now: float, *, actor: st
     later = [r for r in executor.book.records if r.action.lever_id == record.action.lever_id and r.executed_at is not None]
     if later and later[-1].action_id != action_id and later[-1].state in (S.KEPT, S.KEPT_ON_PROBATION):
         raise Conflict(f"{later[-1].action_id} has moved {record.action.lever_id} since", remedy="take that one back first")
-    reason = f"taken back by {actor}"
+    reason = because or f"taken back by {actor}"
     await executor.book.note("recalled", reason, now, actor=actor, action_id=action_id)  # a restart must not forget it
     executor.recall(action_id, reason, actor)
     return record

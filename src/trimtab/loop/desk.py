@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from trimtab.domain.actions import ActionRecord, JournalRow, OptimizationAction, Plan
+from trimtab.domain.access import proof
+from trimtab.domain.actions import OURSELVES, ActionRecord, JournalRow, OptimizationAction, Plan
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.errors import Conflict, StoreError
 from trimtab.domain.goals import GoalState
@@ -48,13 +49,13 @@ class Desk:
         """How the agent and its goals stand, in the fields of `GET /agent/status`."""
         return status_of(self)
 
-    @property
-    def identity(self) -> str:
-        """What tells the data folder of this agent from every other; empty where it keeps nothing on disk."""
+    def prove(self, challenge: str, host: str, port: int) -> str:
+        """What only the agent of this data folder, reached there, can answer; "" where it keeps nothing on disk."""
         try:
-            return self.parts.identity()
+            secret = self.parts.identity()
         except StoreError:  # nobody is told a wrong one
             return ""
+        return proof(secret, challenge, host, port) if secret else ""
 
     @property
     def trouble(self) -> str | None:
@@ -161,10 +162,10 @@ class Desk:
         return await self._take_all_back(actor) if undo else ()
 
     async def _take_all_back(self, actor: str) -> Sequence[str]:
-        taken = []
+        taken, because = [], f"paused by {actor}, with what was under way taken back"  # which says nothing against the change
         for record in (*self.book.under_way(), *self.book.in_state(S.SCHEDULED)):
             with suppress(Conflict):  # it is being taken back already
-                await requests.roll_back(self.executor, record.action_id, self.clock.now(), actor=actor)
+                await requests.roll_back(self.executor, record.action_id, self.clock.now(), actor=OURSELVES, because=because)
                 taken.append(record.action_id)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._at_once(*taken), TAKE_BACK_SECONDS)

@@ -13,8 +13,9 @@ from typing import Any
 
 import structlog
 
-from trimtab.domain.actions import ActionRecord
+from trimtab.domain.actions import ActionRecord, pause_in_force
 from trimtab.execute.executor import Executor
+from trimtab.loop.harm import Harm
 from trimtab.plan.settings import PlanSettings
 from trimtab.plan.storm import Storm, storm
 from trimtab.plan.windows import out_of_hours, standing
@@ -33,6 +34,7 @@ class Gatekeeper:
         self._seen_file = False
         self.paused_by: tuple[str, float] | None = None  # who, since when
         self.resumed_at: float | None = None
+        self._harm = Harm()
         self.closing: str | None = None
         executor.kill_switch, executor.gate = self.by_file, self.why_not
 
@@ -40,26 +42,33 @@ class Gatekeeper:
         """Remember what an earlier run was told; a pause is said loud, since nobody may be there who remembers it."""
         notes = self._book.journal.notes
         resumed, halted = await notes(["resumed"], 1), await notes(["storm"], 1)
-        paused = [row for row in await notes(["paused"], MANY) if not resumed or row.seq > resumed[0].seq]
-        self.resumed_at = resumed[0].at if resumed else None
-        if paused:
-            self._executor.paused, self.paused_by = True, (paused[-1].actor, min(paused[-1].at, now))  # the first to say so
+        paused = pause_in_force(await notes(["paused", "resumed"], MANY))
+        if resumed:
+            self.resumed_at = min(resumed[0].at, now)
+            self._forgive_again(resumed[0].data.get("forgiven"))
+        if paused is not None:
+            self._executor.paused, self.paused_by = True, (paused.actor, min(paused.at, now))
             self._log.warning("Paused", reason=self._by_person(now))
-        if halted and halted[0].at > (self.resumed_at or 0.0):
+        if halted and (not resumed or halted[0].seq > resumed[0].seq):
             until = halted[0].data.get("until")
             self._halted_until = float(until) if isinstance(until, int | float) else 0.0
         await self.look(now)
 
     async def pause(self, actor: str, now: float) -> None:
         """Start nothing new from this moment on, then make that durable."""
-        self._executor.paused = True
+        again, self._executor.paused = self._executor.paused, True
         self.paused_by = self.paused_by or (actor, now)
-        self._log.warning("Paused", reason=self._by_person(now), actor=actor)
+        if not again:  # `trimtab pause --undo` asks twice
+            self._log.warning("Paused", reason=self._by_person(now), actor=actor)
         await self._book.note("paused", f"paused by {actor}", now, actor=actor)
 
     async def resume(self, actor: str, now: float) -> None:
         """Go on, and forgive what harm was done so far."""
-        await self._book.note("resumed", f"resumed by {actor}", now, actor=actor)
+        harm = Harm()
+        harm.forgive(self._book.records)
+        forgiven = {"forgiven": harm.noted(now - self._settings.storm.window_seconds)}
+        await self._book.note("resumed", f"resumed by {actor}", now, actor=actor, data=forgiven)
+        self._harm = harm
         self._executor.paused, self.paused_by, self.resumed_at = False, None, now
         self._halted_until = 0.0
         self._log.info("Resumed", actor=actor)
@@ -67,6 +76,7 @@ class Gatekeeper:
     async def look(self, now: float) -> None:
         """Say once what has come or gone by itself: a storm halt, the file."""
         found = self.storm(now)
+        self._halted_until = min(self._halted_until, now + self._settings.storm.window_seconds)  # or the clock was set back
         if found is not None and now >= self._halted_until:
             self._log.error("Storm halt", reason=found.sentence)
             self._halted_until = found.until
@@ -105,7 +115,11 @@ class Gatekeeper:
 
     def storm(self, now: float) -> Storm | None:
         """The halt under way."""
-        return storm(self._book.records, self._settings.storm, now, self.resumed_at)
+        return storm(self._book.records, self._settings.storm, now, self.harm_dates(now))
+
+    def harm_dates(self, now: float) -> Mapping[str, float]:
+        """When harm counts as done, where that is not when its record says; see `storm`."""
+        return self._harm.dates(self._book.records, now)
 
     @property
     def paused(self) -> bool:
@@ -134,6 +148,12 @@ class Gatekeeper:
             "storm_halt": found.sentence if (found := self.storm(now)) is not None else None,
             "windows": standing(self._settings.calendar, now),
         }
+
+    def _forgive_again(self, noted: object) -> None:
+        if isinstance(noted, Mapping):
+            self._harm.remember(noted)
+        else:  # a journal from before this was noted has nothing but the time
+            self._harm.forgive(self._book.records, until=self.resumed_at or 0.0)
 
     def _by_person(self, now: float) -> str:
         if self.paused_by is None:

@@ -58,7 +58,7 @@ class Parts:
     hold: Callable[[], AbstractContextManager[None]] = nullcontext  # held while the agent is open: one agent per data folder
     serve: Callable[[Any], AbstractAsyncContextManager[str | None]] | None = None  # the REST interface; yields its URL
     release: Callable[[], Awaitable[None]] | None = None  # awaited last: closes what the agent does not know of
-    identity: Callable[[], str] = str  # of the data folder that the agent works on; raises `StoreError`
+    identity: Callable[[], str] = str  # secret of the data folder that the agent works on; raises `StoreError`
     pause_file: Path | None = None  # while it is there nothing new starts
     origin: Origin | None = None  # None where the agent was not made from a file
     reload: Callable[[str], Awaitable[Sequence[str]]] | None = None  # by whom it is asked → what changed

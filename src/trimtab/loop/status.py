@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from trimtab.domain.actions import ActionState, ActionStatus
+from trimtab.domain.words import rfc3339
 
 if TYPE_CHECKING:
     from trimtab.loop.desk import Desk
@@ -48,7 +48,6 @@ def status_of(agent: Desk) -> dict[str, Any]:
         **_gate(agent),
         "config": _config(agent),
         "simulation_mode": agent.parts.simulated,
-        "identity": agent.identity,
         "journal": {"rows": agent.book.head[0], "head": agent.book.head[1]},
     }
 
@@ -56,16 +55,12 @@ def status_of(agent: Desk) -> dict[str, Any]:
 def _gate(agent: Desk) -> dict[str, Any]:
     """Who may start something now."""
     standing = dict(agent.gatekeeper.status(agent.now()))
-    standing["paused_since"] = _utc(standing["paused_since"])
-    standing["windows"] = [{**window, "changes_at": _utc(window["changes_at"])} for window in standing["windows"]]
+    standing["paused_since"] = rfc3339(standing["paused_since"])
+    standing["windows"] = [{**window, "changes_at": rfc3339(window["changes_at"])} for window in standing["windows"]]
     return standing
 
 
 def _config(agent: Desk) -> dict[str, Any] | None:
     """Which settings are in use, and why those in the file are not, where they are not."""
     origin = agent.parts.origin
-    return {"path": origin.path, "loaded_at": _utc(origin.loaded_at), "problem": origin.problem} if origin else None
-
-
-def _utc(at: float | None) -> str | None:
-    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {"path": origin.path, "loaded_at": rfc3339(origin.loaded_at), "problem": origin.problem} if origin else None

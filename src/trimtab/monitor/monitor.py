@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from trimtab.domain.errors import NotFound
 from trimtab.domain.metrics import Health, Reading, Series, Trust
-from trimtab.domain.ports import Sensor
+from trimtab.domain.ports import Sensor, TellsAbsence
 from trimtab.monitor.aggregates import ENOUGH, Aggregate, combine, recent
 from trimtab.monitor.index import TrackIndex
 from trimtab.monitor.schedule import Schedule
@@ -178,7 +178,8 @@ class Monitor:
         """
         tracks = self._matching(name, element, where)
         if not tracks:
-            return Aggregate.untrusted(Health.MISSING, self._why_none(name, element, where))
+            nothing = self._why_none(name, element, where)
+            return Aggregate.untrusted(nothing.health, nothing.reason)
         series = tuple(track.series for track in tracks)
         if len({one.unit for one in series}) > 1:
             units = ", ".join(sorted({one.unit.value or "none" for one in series}))
@@ -261,9 +262,11 @@ class Monitor:
         absent = [(metric_id, track) for metric_id, track in self._tracks.of(sensor).items() if track.read != reads]
         names = {reading.series.name for reading in result} if absent else set()
         promised = set(sensor.metric_names) if absent else set()
+        teller = sensor if absent and isinstance(sensor, TellsAbsence) else None
         for metric_id, track in absent:
             track.absent += 1
-            track.fail(f"absent from what {sensor.name} reads")
+            why = _absence(sensor, teller, track.series.name)
+            track.fail(why.reason, why.health)
             replaced = track.series.name in names and track.absent >= _GONE_AFTER
             if replaced or (track.seen_at < now - self._window_seconds and track.series.name not in promised):
                 self._tracks.drop(metric_id)
@@ -287,22 +290,23 @@ class Monitor:
                 return Trust(trust.health, whose + trust.reason)
         return Trust(Health.OK)
 
-    def _why_none(self, name: str, element: str | None, where: Where) -> str:
+    def _why_none(self, name: str, element: str | None, where: Where) -> Trust:
         candidates = [sensor for sensor in self.sensors if element in (None, sensor.element)]
         promising = [sensor for sensor in candidates if name in sensor.metric_names]
         silent = [s for s in promising or candidates if (s in promising or not s.metric_names) and self._silence(s)]
         if silent:
             reason = self._silence(silent[0]) or ""
-            return reason if reason.startswith(silent[0].name) else f"{silent[0].name}: {reason}"
+            return Trust(Health.MISSING, reason if reason.startswith(silent[0].name) else f"{silent[0].name}: {reason}")
         if self._matching(name, element, ()):
             labels = ", ".join(f"{key}={value}" for key, value in where)
-            return f"no series of {name} has {labels}"
+            return Trust(Health.MISSING, f"no series of {name} has {labels}")
         if promising:
-            return f"absent from what {promising[0].name} reads"
+            sensor = promising[0]
+            return _absence(sensor, sensor if isinstance(sensor, TellsAbsence) else None, name)
         known = {one.name for one in self.series()} | {n for sensor in self.sensors for n in sensor.metric_names}
         near = difflib.get_close_matches(name, sorted(known - {name}), n=1)
         of = f" of {element}" if element else ""
-        return f"no sensor{of} yields {name}" + (f"; did you mean {near[0]}?" if near else "")
+        return Trust(Health.MISSING, f"no sensor{of} yields {name}" + (f"; did you mean {near[0]}?" if near else ""))
 
     def _silence(self, sensor: Sensor) -> str | None:
         return self._voices[id(sensor)].silent_because
@@ -313,6 +317,12 @@ class Monitor:
 
     def _interval_of(self, track: Track) -> float:
         return self._schedule.interval_of(track.sensor) if track.sensor is not None else self._interval
+
+
+def _absence(sensor: Sensor, teller: TellsAbsence | None, name: str) -> Trust:
+    """Why a read that worked did not bring `name`; in the sensor's own words where it is a `teller`."""
+    told = teller.why_absent(name) if teller is not None else None
+    return told or Trust(Health.MISSING, f"absent from what {sensor.name} reads")
 
 
 def _copy(track: Track) -> SeriesWindow:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from trimtab.domain.actions import ActionState, Choice, Decision, OptimizationAction
+from trimtab.domain.actions import ActionRecord, ActionState, Choice, Decision, OptimizationAction
 from trimtab.domain.goals import GoalState
 from trimtab.domain.situation import LeverState, Situation
 from trimtab.domain.words import setting
@@ -18,7 +18,7 @@ from trimtab.plan.history import History, backoff, moved_at, refused_by_a_person
 from trimtab.plan.settings import BASELINE_SAMPLES, REJECTED_FOR, PlanSettings
 from trimtab.plan.storm import storm
 from trimtab.plan.windows import out_of_hours
-from trimtab.plan.words import seconds
+from trimtab.plan.words import moment, wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,9 @@ def lever_hindrance(lever_id: str, situation: Situation, history: History, setti
     if state.value is None or not state.trust.ok:
         return f"{lever_id} cannot be trusted: {state.trust.reason or state.trust.health.value}"
     if left := remaining(state.moved_by_others_at, settings.cooldown_seconds, situation.now):
-        return f"somebody else moved {lever_id}: cool-down, {seconds(left)} left"
+        return f"somebody else moved {lever_id}: cool-down, {wait(left)} left"
     if left := remaining(history.last_moved(lever_id), settings.cooldown_seconds, situation.now):
-        return f"cool-down of {lever_id}, {seconds(left)} left"
+        return f"cool-down of {lever_id}, {wait(left)} left"
     return None
 
 
@@ -76,7 +76,7 @@ def _paused(c: Candidate) -> str | None:
 
 def _storm(c: Candidate) -> str | None:
     """Several of our own changes did harm: whatever the next one is, a person should look first."""
-    found = storm(c.situation.records, c.settings.storm, c.situation.now, c.situation.resumed_at)
+    found = storm(c.situation.records, c.settings.storm, c.situation.now, c.situation.harm_dates)
     return found.sentence if found is not None else None
 
 
@@ -134,7 +134,7 @@ def _baseline(c: Candidate) -> str | None:
 def _stretched_cooldown(c: Candidate) -> str | None:
     at, failures = c.history.last_failure(c.action)
     left = remaining(at, c.settings.cooldown_seconds * backoff(failures), c.situation.now)
-    return f"cool-down of {c.action.lever_id} after {failures} failures in a row, {seconds(left)} left" if left else None
+    return f"cool-down of {c.action.lever_id} after {failures} failures in a row, {wait(left)} left" if left else None
 
 
 def _refused(c: Candidate) -> str | None:
@@ -143,11 +143,18 @@ def _refused(c: Candidate) -> str | None:
         if record.action.way != c.action.way:
             continue
         if refused_by_a_person(record) and (left := remaining(record.since, REJECTED_FOR, c.situation.now)):
-            return f"a person declined {record.action_id}: not before {seconds(left)} from now"
+            return _said_no(c, record, left)
         unanswered = record.state is ActionState.EXPIRED and record.expires_at is not None and record.approved_by is None
         if unanswered and (left := remaining(record.since, c.settings.cooldown_seconds, c.situation.now)):
-            return f"nobody answered {record.action_id}: asked again in {seconds(left)}"
+            return f"nobody answered {record.action_id}: asked again in {wait(left)}"
     return None
+
+
+def _said_no(c: Candidate, record: ActionRecord, left: float) -> str:
+    now, timezone = c.situation.now, c.settings.storm.timezone
+    said, until = (moment(at, timezone, now) for at in (min(record.since, now), now + left))
+    what = f"declined {record.action_id}" if record.state is ActionState.REJECTED else f"took {record.action_id} back"
+    return f"a person {what} at {said}: not {'tried' if c.acts else 'asked'} again before {until}"
 
 
 def _locks(c: Candidate) -> str | None:
@@ -176,7 +183,7 @@ def _exploring(c: Candidate) -> str | None:
         if explored and not nothing_happened:
             left = remaining(moved_at(record), c.settings.cooldown_seconds, c.situation.now)
             if left:
-                return f"one unproven trial at a time on {c.action.element}: cool-down, {seconds(left)} left"
+                return f"one unproven trial at a time on {c.action.element}: cool-down, {wait(left)} left"
     return None
 
 

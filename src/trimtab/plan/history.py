@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from trimtab.domain.actions import ActionRecord, ActionState, ActionStatus, OptimizationAction
+from trimtab.domain.actions import OURSELVES, ActionRecord, ActionState, ActionStatus, OptimizationAction
 from trimtab.domain.situation import Situation
 from trimtab.domain.verdicts import VerdictStatus
 from trimtab.plan.settings import BACKOFF_CAP, PROMISING, RECENT_FOR, UNSAFE_FOR
@@ -115,9 +115,8 @@ def promising(record: ActionRecord) -> bool:
 
 
 def refused_by_a_person(record: ActionRecord) -> bool:
-    """Whether a person said no to the action, before it was tried or by taking it back."""
-    taken_back = record.state is ActionState.ROLLED_BACK and record.actor != "trimtab"
-    return record.state is ActionState.REJECTED or taken_back
+    """Whether a person said no to this action, before it was tried or by taking it back; a pause that undoes is no such no."""
+    return record.state in (ActionState.REJECTED, ActionState.ROLLED_BACK) and record.actor != OURSELVES
 
 
 def same_move(a: OptimizationAction, b: OptimizationAction) -> bool:

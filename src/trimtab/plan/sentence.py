@@ -54,7 +54,7 @@ def _holds(situation: Situation) -> list[str]:
 def _why_not(decided: Sequence[Decided], situation: Situation, history: History, settings: PlanSettings) -> str:
     if situation.paused:
         return situation.paused_because or "paused: nothing new starts until a person resumes"
-    if (halt := storm(situation.records, settings.storm, situation.now, situation.resumed_at)) is not None:
+    if (halt := storm(situation.records, settings.storm, situation.now, situation.harm_dates)) is not None:
         return halt.sentence
     missed = [goal for goal in situation.analysis.goals if goal.achieved is False]
     if history.active and (missed or not situation.analysis.goals):

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from trimtab.domain.goals import GoalState
 from trimtab.domain.words import of_metric
 
+COUNTED_IN_SECONDS = 600.0  # up to here a wait is told in seconds
 _A_WEEK = 6 * 86_400.0  # seconds: from here on a weekday alone would be read as the next one
 
 
@@ -37,6 +38,15 @@ def span(value: float) -> str:
         return f"{hours} h {rest} min" if rest else f"{hours} h"
     days, rest = divmod(hours + (rest > 0), 24)
     return f"{days} d {rest} h" if rest else f"{days} d"
+
+
+def wait(value: float) -> str:
+    """A wait in seconds while people count in them, then to two parts.
+
+    >>> wait(240.0), wait(3563.0)
+    ('240 s', '60 min')
+    """
+    return seconds(value) if value <= COUNTED_IN_SECONDS else span(value)
 
 
 def moment(at: float, timezone: str, now: float) -> str:

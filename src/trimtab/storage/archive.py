@@ -1,11 +1,13 @@
 """The file that a backup is: a tar.gz with a manifest first, and how it is written and taken apart without trusting it.
 
 Called by `backup` and `restore`. Members are plain files with names from a fixed list; each is as long as the manifest says and
-has its SHA-256, or the archive is refused. A link, a path, a device, a second member of one name: refused.
+has its SHA-256, or the archive is refused. A link, a path, a device, a second member of one name: refused. Whatever an archive
+says of its own size, no more of it is read into memory than a header of ours needs, and no more written than its manifest says.
 """
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -17,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from trimtab.domain.errors import StoreDamaged, StoreError
 from trimtab.storage.layout import ACCESS, JOURNAL, METRICS
@@ -26,8 +28,10 @@ FORMAT = 1  # of the archive
 MANIFEST, CONFIG = "manifest.json", "trimtab.yaml"
 MEMBERS = (JOURNAL, METRICS, ACCESS, CONFIG)
 MANIFEST_BYTES = 1_000_000  # a manifest has less than two thousand
+HEADER_BYTES = 64 * 1024  # what stands before a member; ours have less than two thousand
 CHUNK = 1 << 20
 _ANOTHER = "Name another backup; nothing was changed"
+_ODD = (tarfile.TarError, EOFError, zlib.error, ValueError, ArithmeticError, LookupError, RecursionError)  # a header that is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +96,18 @@ def pack(folder: Path, manifest: Manifest, target: IO[bytes]) -> None:
 
 def unpack(path: Path, folder: Path) -> Manifest:
     """Take `path` apart into the empty `folder`; every member is as the manifest says. Raises `StoreError`."""
-    with _opened(path) as archive:
-        manifest = _manifest(archive, path)
+    with _opened(path) as (archive, source):
+        manifest = _manifest(archive, source, path)
         _check_room(manifest, folder, path)
         seen = set()
-        while (member := archive.next()) is not None:
+        while (member := _next(archive, source)) is not None:
             expected = manifest.members.get(member.name)
             if expected is None or member.name not in MEMBERS or member.name in seen or not member.isreg():
                 raise _no_backup(path, f"it holds {member.name!r}, which does not belong into one")
             if member.size != expected.bytes:
                 raise _altered(path, member.name)
             seen.add(member.name)
+            source.allow(member.size)
             _extract(archive, member, folder / member.name)
             if measure(folder / member.name) != expected:
                 raise _altered(path, member.name)
@@ -112,10 +117,42 @@ def unpack(path: Path, folder: Path) -> Manifest:
     return manifest
 
 
-def _manifest(archive: tarfile.TarFile, path: Path) -> Manifest:
-    first = archive.next()
+def manifest_of(path: Path) -> Manifest:
+    """What the file says that it holds; nothing of it is proven yet. Raises `StoreError` where it is no backup, or not there."""
+    with _opened(path) as (archive, source):
+        return _manifest(archive, source, path)
+
+
+class _Sips:
+    """A stream that gives no more than was allowed. tarfile reads a header at once, however long the header before calls it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._allowed = 0
+        self.seek, self.tell = stream.seek, stream.tell
+
+    def allow(self, size: int) -> None:
+        """From here on `size` bytes."""
+        self._allowed = size
+
+    def read(self, size: int) -> bytes:
+        """What tarfile asks for. Raises `tarfile.ReadError` where that is more than is left."""
+        if not 0 <= size <= self._allowed:
+            raise tarfile.ReadError(f"a header in it asks for {size} bytes")
+        self._allowed -= size
+        return self._stream.read(size)
+
+
+def _next(archive: tarfile.TarFile, source: _Sips) -> tarfile.TarInfo | None:
+    source.allow(HEADER_BYTES)
+    return archive.next()
+
+
+def _manifest(archive: tarfile.TarFile, source: _Sips, path: Path) -> Manifest:
+    first = _next(archive, source)
     if first is None or first.name != MANIFEST or not first.isreg() or first.size > MANIFEST_BYTES:
         raise _no_backup(path, "it does not begin with a manifest")
+    source.allow(first.size)
     file = archive.extractfile(first)
     assert file is not None
     return Manifest.parse(file.read().decode("utf-8", "replace"), path)
@@ -140,16 +177,21 @@ def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) ->
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tarfile.TarFile]:
+def _opened(path: Path) -> Iterator[tuple[tarfile.TarFile, _Sips]]:
     try:
-        with tarfile.open(path, "r:gz") as archive:
-            yield archive
+        with gzip.open(path) as stream:
+            source = _Sips(cast("IO[bytes]", stream))
+            source.allow(HEADER_BYTES)
+            with tarfile.TarFile(fileobj=cast("IO[bytes]", source)) as archive:
+                yield archive, source
     except FileNotFoundError as exc:
         raise StoreError(f"there is no {path}", remedy="Name a file that `trimtab backup` made") from exc
-    except (tarfile.TarError, EOFError, zlib.error) as exc:
-        raise _no_backup(path, f"it is damaged or something else ({exc})") from exc
     except OSError as exc:  # gzip's own error is one
         raise _no_backup(path, f"it cannot be read ({exc.strerror or exc})") from exc
+    except MemoryError as exc:
+        raise _no_backup(path, "it asks for more memory than there is") from exc
+    except _ODD as exc:
+        raise _no_backup(path, f"it is damaged or something else ({exc})") from exc
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -22,7 +22,7 @@ from trimtab.storage.database import explained
 from trimtab.storage.files import sync_folder
 from trimtab.storage.folder import DataFolder
 from trimtab.storage.journal import SqliteJournal
-from trimtab.storage.layout import ACCESS, JOURNAL, METRICS
+from trimtab.storage.layout import ACCESS, JOURNAL, METRICS, is_there
 from trimtab.storage.metrics import SqliteMetricStore
 
 STEP_PAGES, STEP_REST = 512, 0.002  # two megabytes, then two milliseconds in which others have the disk
@@ -74,7 +74,7 @@ def check(folder: Path, key: bytes | None) -> tuple[int, str]:
 
 def _copy(folder: DataFolder, scratch: Path, config: Path | None) -> list[str]:
     """Copy everything into `scratch`; the journal last, so that no sample is newer than what was done about it."""
-    if not folder.journal_path.exists():
+    if not is_there(folder.journal_path):
         raise StoreError(f"there is no {folder.journal_path}", remedy="No agent has run with this configuration yet")
     members = []
     for name, path in ((METRICS, folder.metrics_path), (JOURNAL, folder.journal_path)):
@@ -134,7 +134,7 @@ def _read_back(whole: Path, manifest: Manifest, key: bytes | None) -> None:
 
 
 def _named(target: Path, now: float) -> Path:
-    if target.is_dir():
+    if is_there(target, "Name a file in a folder that this user may write to") and target.is_dir():
         return target / f"trimtab-{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}.tar.gz"
     if not target.name.endswith(SUFFIXES):
         raise StoreError(

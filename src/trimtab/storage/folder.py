@@ -6,6 +6,7 @@ Opened first by `assembly`. The lock is the kernel's (flock), so it is gone the 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import secrets
@@ -17,6 +18,8 @@ from typing import Any
 from trimtab.domain.errors import AlreadyRunning, StoreError
 from trimtab.storage import layout
 from trimtab.storage.files import locked, replace_whole
+
+IDENTITY_DIGITS = 64  # hexadecimal; earlier versions made 16, and published them
 
 
 class DataFolder:
@@ -98,25 +101,44 @@ class DataFolder:
         """Where the agent on this folder answers, whatever the configuration says by now; None where none lives or told."""
         try:
             holder = json.loads(self.lock_path.read_text())
-            os.kill(int(holder["pid"]), 0)
-            return str(holder["url"])
-        except PermissionError:  # it lives, as another user
-            return str(holder.get("url") or "") or None
+            url, pid = str(holder["url"]), int(holder["pid"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
+        try:
+            os.kill(pid, 0)
+        except PermissionError:  # it lives, as another user
+            return url
+        except (OSError, OverflowError):
+            return None
+        return url
+
+    def held(self) -> bool:
+        """Whether a living agent works here. Where that cannot be told, no is the answer."""
+        with contextlib.suppress(OSError):
+            descriptor = os.open(self.lock_path, os.O_RDONLY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # for as long as it takes to let go of it
+            except BlockingIOError:
+                return True
+            finally:
+                os.close(descriptor)
+        return False
 
     @property
     def identity_path(self) -> Path:
-        """What tells this folder from every other."""
+        """What proves that an agent works on this folder."""
         return self.path / layout.IDENTITY
 
     def identity(self, *, create: bool = False) -> str:
-        """A random word of this folder's own, by which the command line knows that an agent works on it; "" where none was made.
+        """A secret of this folder's own (256 bit), by which the command line knows its agent; "" where there is none.
 
-        Raises `StoreError` where it cannot be read or, with `create`, written.
+        It is shown to nobody: see `domain.access.proof`. With `create`, one that others may have read is replaced. Raises
+        `StoreError` where it cannot be read or, with `create`, written.
         """
         try:
-            return self.identity_path.read_text(encoding="ascii").strip() or self._sign(create)
+            word = self.identity_path.read_text(encoding="ascii").strip()
+            private = self.identity_path.stat().st_mode & 0o077 == 0
+            return word if len(word) == IDENTITY_DIGITS and private else self._sign(create)
         except FileNotFoundError:
             return self._sign(create)
         except (OSError, ValueError) as exc:
@@ -125,7 +147,7 @@ class DataFolder:
     def _sign(self, create: bool) -> str:
         if not create:
             return ""
-        word = secrets.token_hex(8)
+        word = secrets.token_hex(IDENTITY_DIGITS // 2)
         try:
             replace_whole(self.identity_path, word + "\n")
         except OSError as exc:

@@ -9,8 +9,28 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import quote
 
+from trimtab.domain.errors import StoreError
+
 JOURNAL, METRICS, ACCESS, LOCK = "journal.db", "metrics.db", "access.json", "agent.lock"
 IDENTITY, PAUSE = "identity", "PAUSE"
+
+
+_RIGHTS = "Run this as the user that the agent runs as, or name a folder that this user may enter (storage.path)"
+
+
+def is_there(path: Path, remedy: str = _RIGHTS) -> bool:
+    """Whether there is something at `path`. Raises `StoreError` where that cannot be told: a folder above it is closed to us.
+
+    >>> is_there(Path("/nowhere/journal.db"))
+    False
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as exc:
+        raise StoreError(f"{path.absolute()} cannot be reached: {exc.strerror or exc}", remedy=remedy) from exc
+    return True
 
 
 def uri_of(path: Path) -> str:
@@ -21,5 +41,5 @@ def uri_of(path: Path) -> str:
     >>> uri_of(Path("/nowhere/journal.db"))
     'file:/nowhere/journal.db?mode=ro&immutable=1'
     """
-    in_use = path.with_name(path.name + "-wal").exists()
+    in_use = is_there(path.with_name(path.name + "-wal"))
     return f"file:{quote(str(path.absolute()))}?mode=ro" + ("" if in_use else "&immutable=1")

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 
-from trimtab.domain.actions import ActionRecord, ActionState, JournalRow
+from trimtab.domain.actions import ActionRecord, ActionState, JournalRow, pause_in_force
 from trimtab.domain.metrics import Reading, Series, StoredSample
 from trimtab.storage.chain import EMPTY, TRANSITION, Chain, Head, corrupt, fence
 from trimtab.storage.codec import digest, encode, row_data
@@ -99,9 +99,7 @@ class MemoryJournal:
     async def prune(self, before: float, *, at: float) -> int:
         """Give up the oldest rows, as far as all their actions ended before `before`; returns how many."""
         before = min(before, at)
-        resumed = self._last("resumed")
-        since = resumed.seq if resumed is not None else 0
-        in_force = next((row for row in self._rows if row.kind == "paused" and row.seq > since), None)
+        in_force = pause_in_force(self._rows)
         rows = list(
             takewhile(lambda row: row is not in_force and not stays(row, self._records.get(row.action_id), before), self._rows)
         )

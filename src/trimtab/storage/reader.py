@@ -16,7 +16,7 @@ from trimtab.storage import journal_sql, metrics
 from trimtab.storage.chain import Chain, Head
 from trimtab.storage.database import BUSY_SECONDS, Database, Schema
 from trimtab.storage.journal import SqliteJournal
-from trimtab.storage.layout import uri_of
+from trimtab.storage.layout import is_there, uri_of
 
 _SELECT_IDS = """SELECT action_id FROM actions WHERE action_id >= ? AND action_id < ?
     ORDER BY created_at DESC, ordinal DESC LIMIT ?"""
@@ -33,7 +33,7 @@ class ReadOnlyDatabase(Database):
     """A `Database` that cannot be written to. Raises `StoreError` where it is absent, strange, or of another version."""
 
     def _open(self, synchronous: str) -> sqlite3.Connection:
-        if not self.path.exists():
+        if not is_there(self.path):
             raise StoreError(f"there is no {self.path}", remedy="The agent makes it when it first runs: `trimtab run`")
         connection = sqlite3.connect(
             uri_of(self.path), uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False

@@ -6,6 +6,7 @@ call to the kernel, so that whenever the power goes, either the old data or the 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
 import errno
@@ -17,12 +18,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from trimtab.domain.errors import Conflict, StoreError
-from trimtab.storage.archive import CONFIG, MANIFEST, Manifest, unpack
+from trimtab.domain.errors import AlreadyRunning, Conflict, StoreError
+from trimtab.storage.archive import CONFIG, MANIFEST, Manifest, manifest_of, unpack
 from trimtab.storage.backup import check
 from trimtab.storage.files import sync_folder
 from trimtab.storage.folder import DataFolder
-from trimtab.storage.layout import ACCESS, JOURNAL, METRICS
+from trimtab.storage.layout import ACCESS, JOURNAL, METRICS, is_there
+from trimtab.storage.reader import JournalReader
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 _RENAME_SWAP = 2  # macOS: sys/stdio.h
@@ -35,13 +37,15 @@ def restore(archive: Path, folder: Path, *, key: bytes | None, now: float, force
     backup cannot be used: then nothing was changed. A disk that does not confirm what was done is a `StoreError` that says so.
     """
     folder = folder.resolve()
-    _check_place(folder, force)
+    manifest_of(archive)
+    _check_place(folder)
     with contextlib.ExitStack() as held:
-        if folder.exists():
-            held.enter_context(DataFolder(folder).lock())
+        if is_there(folder):
+            held.enter_context(_locked(folder))
+            _check_data(folder, force)
         with _unpacked(archive, folder, key) as (fresh, manifest):
             if there := folder.exists():
-                _carry_over(folder, fresh)
+                _carry_over(folder, fresh, key)
                 exchange(fresh, folder)
             else:
                 os.rename(fresh, folder)
@@ -50,14 +54,29 @@ def restore(archive: Path, folder: Path, *, key: bytes | None, now: float, force
     return manifest, aside
 
 
-def _check_place(folder: Path, force: bool) -> None:
+def _check_place(folder: Path) -> None:
+    if not is_there(folder):
+        return
     if os.path.ismount(folder):
         raise StoreError(
             f"{folder} is where a file system is mounted: it cannot be exchanged as a whole",
             remedy="Let storage.path name a folder inside of it, and restore again",
         )
-    if folder.exists() and not folder.is_dir():
+    if not folder.is_dir():
         raise StoreError(f"{folder} is not a folder", remedy="Move it away, or name a folder (storage.path)")
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(DataFolder(folder).lock())
+        except AlreadyRunning as exc:
+            raise AlreadyRunning(exc.message, remedy="Stop it first, then restore") from exc
+        yield
+
+
+def _check_data(folder: Path, force: bool) -> None:
     if has_data(folder) and not force:
         raise Conflict(
             f"there are data in {folder} already",
@@ -67,7 +86,7 @@ def _check_place(folder: Path, force: bool) -> None:
 
 def has_data(folder: Path) -> bool:
     """Whether an agent has worked there."""
-    return any((folder / name).exists() for name in (JOURNAL, METRICS, ACCESS))
+    return any(is_there(folder / name) for name in (JOURNAL, METRICS, ACCESS))
 
 
 @contextlib.contextmanager
@@ -97,12 +116,30 @@ def _unpacked(archive: Path, folder: Path, key: bytes | None) -> Iterator[tuple[
                 shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _carry_over(old: Path, fresh: Path) -> None:
+def _carry_over(old: Path, fresh: Path, key: bytes | None) -> None:
     """What says something about this place rather than about its past: who it is, and that it is to stand still."""
     place = DataFolder(old)
     for path in (place.identity_path, place.pause_path):
         if path.is_file():
             shutil.copy(path, fresh / path.name)
+    if not (fresh / place.pause_path.name).exists() and (why := _stands_still(place, key)) is not None:
+        DataFolder(fresh).switch_off(f"by `trimtab restore`: {why}")
+    sync_folder(fresh)
+
+
+def _stands_still(place: DataFolder, key: bytes | None) -> str | None:
+    """Why what is restored must not start by itself: somebody paused the agent that was here, in its journal or by the file."""
+    if os.path.lexists(place.pause_path):  # no plain file, but it pauses all the same
+        return f"{place.pause_path} was there"
+    if not is_there(place.journal_path):
+        return None
+    try:
+        journal = JournalReader(place.journal_path, key=key)
+        with contextlib.closing(journal._database):
+            latest = asyncio.run(journal.notes(["paused", "resumed"], 1))
+    except StoreError as exc:  # who cannot tell must not go on
+        return f"whether it was paused before cannot be told ({exc.message})"
+    return f"it was {latest[0].reason} before" if latest and latest[0].kind == "paused" else None
 
 
 def _moved_aside(old: Path, folder: Path, now: float) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trimtab.domain.errors import Permanent
-from trimtab.domain.levers import LeverSpec, LeverValue
+from trimtab.domain.levers import LeverKind, LeverSpec, LeverValue
 
 
 def as_kind(spec: LeverSpec, value: object) -> LeverValue:
@@ -25,6 +25,18 @@ def read_as_kind(spec: LeverSpec, raw: object) -> LeverValue:
     except (ValueError, OverflowError) as error:
         words = f"lever {spec.lever_id} is declared {_article(spec)}, but reads otherwise: {str(error)[:200]}"
         raise Permanent(words, remedy="Correct kind in the configuration, or the target") from error
+
+
+def read_json_as_kind(spec: LeverSpec, raw: object) -> LeverValue:
+    """The same for what JSON carried, which has true and false of its own: who sends the number 1 may well hold a 2 next.
+
+    >>> read_json_as_kind(LeverSpec("cache", "shop", LeverKind.BOOLEAN), True)
+    True
+    """
+    if spec.kind is LeverKind.BOOLEAN and isinstance(raw, int | float) and not isinstance(raw, bool):
+        words = f"lever {spec.lever_id} is declared {_article(spec)}, but reads the number {raw:g}"
+        raise Permanent(words, remedy="Declare it kind: integer with bounds, or have the target send true or false")
+    return read_as_kind(spec, raw)
 
 
 def _article(spec: LeverSpec) -> str:

@@ -10,7 +10,7 @@ from trimtab.domain.levers import LeverSpec, LeverValue
 from trimtab.domain.metrics import Reading, Series, Unit
 from trimtab.systems.app.channels import Channel
 from trimtab.systems.net import NoAnswer
-from trimtab.systems.values import as_kind, read_as_kind
+from trimtab.systems.values import as_kind, read_json_as_kind
 
 _UNITS = frozenset(unit.value for unit in Unit)
 
@@ -75,7 +75,7 @@ class AppLever:
 
     async def read(self) -> LeverValue:
         """What the program's getter says."""
-        return read_as_kind(self.spec, (await self._ask({"op": "get"})).get("value"))
+        return read_json_as_kind(self.spec, (await self._ask({"op": "get"})).get("value"))
 
     async def set(self, value: LeverValue) -> None:
         """Call the program's setter. `Permanent` where it refuses; `Retryable` where it breaks, for it may have done half."""

@@ -1,7 +1,7 @@
 """Sensor, lever and job made of programs. Called by `monitor` and `execute`.
 
 A program that ran out of time, was killed, or says that its trouble passes (exit status 75) leaves the effect in doubt:
-`Retryable`. Any other failure is its refusal: `Permanent`.
+`Retryable`. Any other failure is its refusal: `Permanent`; so is an answer that is too long, where nothing was to be done.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from trimtab.domain.levers import ABSENT, BROKEN, JOB_STATES, LeverKind, LeverSp
 from trimtab.domain.metrics import Reading, Series
 from trimtab.systems.command.arguments import fill
 from trimtab.systems.command.options import CommandJobOptions, CommandLeverOptions, CommandSensorOptions, Surroundings
-from trimtab.systems.command.run import Runner, Trouble
+from trimtab.systems.command.run import Runner, TooMuch, Trouble
 from trimtab.systems.paths import Absent, as_number, follow, parse_path
 from trimtab.systems.spelling import meant
 from trimtab.systems.values import as_kind, read_as_kind
@@ -107,7 +107,7 @@ class CommandLever:
                 f"lever {self.spec.lever_id} takes {self.spec.domain_in_words}, not {wanted!r:.80}", remedy="Nothing was set"
             )
         argv = fill(self._options.set, "value", _as_word(wanted))
-        await _lever_words(self._runner, f"lever {self.spec.lever_id}", argv)
+        await _lever_words(self._runner, f"lever {self.spec.lever_id}", argv, acts=True)
 
     async def close(self) -> None:
         """Kill what still runs."""
@@ -128,7 +128,7 @@ class CommandJob:
         if found == BROKEN:
             raise Permanent(f"{self._who} is broken half-way", remedy="Undo it first, or mend it by hand")
         if found == ABSENT:
-            await _lever_words(self._runner, self._who, fill(self._options.start, "key", key))
+            await _lever_words(self._runner, self._who, fill(self._options.start, "key", key), acts=True)
 
     async def probe(self, key: str) -> str:
         """What the probing program says."""
@@ -146,18 +146,19 @@ class CommandJob:
             return
         if self._options.undo is None:
             raise Permanent(f"{self._who} has no undo", remedy="A person has to take it back")
-        await _lever_words(self._runner, self._who, fill(self._options.undo, "key", key))
+        await _lever_words(self._runner, self._who, fill(self._options.undo, "key", key), acts=True)
 
     async def close(self) -> None:
         """Kill what still runs."""
         self._runner.close()
 
 
-async def _lever_words(runner: Runner, who: str, argv: Sequence[str]) -> str:
+async def _lever_words(runner: Runner, who: str, argv: Sequence[str], *, acts: bool = False) -> str:
     try:
         return await runner.run(argv)
     except Trouble as trouble:
-        kind = Retryable if trouble.passing else Permanent
+        in_doubt = trouble.passing and (acts or not isinstance(trouble, TooMuch))
+        kind = Retryable if in_doubt else Permanent
         raise kind(f"{who}: {trouble.message}", remedy=trouble.remedy) from trouble
 
 

@@ -16,7 +16,8 @@ from contextlib import suppress
 
 from trimtab.domain.errors import TrimtabError
 
-MAX_OUTPUT_BYTES = 64 * 1024  # of standard output, and of standard error
+MAX_OUTPUT_BYTES = 64 * 1024  # of standard output; of standard error so much is kept
+MAX_ERRORS_BYTES = 4 * 1024 * 1024  # of standard error: a talkative program ends well, one that never stops is stopped
 EX_TEMPFAIL = 75  # sysexits.h: "temporary failure, indicating something that is not really an error"
 INHERITED = ("PATH", "HOME", "LANG")
 _REAP_SECONDS = 1.0  # a killed program is gone at once, unless the kernel holds it
@@ -29,6 +30,10 @@ class Trouble(TrimtabError):
     def __init__(self, message: str, *, passing: bool, remedy: str = "") -> None:
         super().__init__(message, remedy=remedy)
         self.passing = passing
+
+
+class TooMuch(Trouble):
+    """It wrote more than it may. Whether it did something beside that is in doubt where it was killed in its midst: `passing`."""
 
 
 class Runner:
@@ -46,12 +51,14 @@ class Runner:
     async def run(self, argv: Sequence[str]) -> str:
         """What `argv` wrote to standard output. Raises `Trouble` unless it ended well."""
         try:
-            with _Tap() as output, _Tap() as errors:
+            with _Tap(MAX_OUTPUT_BYTES) as output, _Tap(MAX_ERRORS_BYTES) as errors:
                 status = await self._to_its_end(argv, output, errors)
                 output.drain()
                 errors.drain()
         except OSError as error:
             raise self._not_started(argv[0], error) from error
+        if output.over.is_set():
+            raise _too_much(argv[0], output, killed=False)
         if status != 0:
             raise self._failure(argv[0], status, errors)
         return self._text(argv[0], output)
@@ -77,7 +84,10 @@ class Runner:
             output.close_sink()
             errors.close_sink()
             async with asyncio.timeout(self._timeout_seconds):
-                return await child.wait()
+                status = await _ended(child, output, errors)
+            if status is None:
+                raise _too_much(argv[0], output if output.over.is_set() else errors, killed=True)
+            return status
         except TimeoutError as error:
             raise Trouble(
                 f"{argv[0]} did not end within {self._timeout_seconds:g} s and was killed",
@@ -120,9 +130,6 @@ class Runner:
         return Trouble(f"{program} failed with exit status {status}{said}", passing=status == EX_TEMPFAIL)
 
     def _text(self, program: str, output: _Tap) -> str:
-        if output.over:
-            kib = MAX_OUTPUT_BYTES // 1024
-            raise Trouble(f"{program} wrote more than {kib} KiB", passing=False, remedy="Let it write only what is asked for")
         try:
             return output.kept.decode("utf-8")
         except UnicodeDecodeError as error:
@@ -138,15 +145,17 @@ class Runner:
 
 
 class _Tap:
-    """A pipe whose read end is emptied by the event loop; it keeps the last `MAX_OUTPUT_BYTES`.
+    """A pipe whose read end is emptied by the event loop; it keeps the last `MAX_OUTPUT_BYTES`. `over`: more than `limit` came.
 
     A pipe of our own, because asyncio's wait for their end: a program that left a daemon behind, which holds them open, would
     seem to run for ever.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
         self.kept = bytearray()
-        self.over = False
+        self.over = asyncio.Event()
+        self._taken = 0  # bytes
         self._source, self.sink = os.pipe()
         os.set_blocking(self._source, False)
 
@@ -185,13 +194,32 @@ class _Tap:
             asyncio.get_running_loop().remove_reader(self._source)
             return False
         self.kept += chunk
-        self.over = self.over or len(self.kept) > MAX_OUTPUT_BYTES
+        self._taken += len(chunk)
+        if self._taken > self.limit:
+            self.over.set()
         del self.kept[:-MAX_OUTPUT_BYTES]
         return True
 
 
 def _environment(more: Mapping[str, str]) -> dict[str, str]:
     return {name: os.environ[name] for name in INHERITED if name in os.environ} | dict(more)
+
+
+def _too_much(program: str, tap: _Tap, *, killed: bool) -> TooMuch:
+    words = f"{program} wrote more than {tap.limit // 1024} KiB{' and was killed' if killed else ''}"
+    return TooMuch(words, passing=killed, remedy="Let it write only what is asked for")
+
+
+async def _ended(child: asyncio.subprocess.Process, *taps: _Tap) -> int | None:
+    """The exit status; None as soon as one of `taps` is over its limit, whether it has ended or not."""
+    ending = asyncio.ensure_future(child.wait())
+    waiting = [ending, *(asyncio.ensure_future(tap.over.wait()) for tap in taps)]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        return ending.result() if ending.done() else None
+    finally:
+        for each in waiting:
+            each.cancel()
 
 
 def _end_group(pid: int) -> None:

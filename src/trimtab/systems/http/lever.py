@@ -10,7 +10,7 @@ from trimtab.domain.errors import LeverError, Permanent, Retryable
 from trimtab.domain.levers import LeverSpec, LeverValue
 from trimtab.systems.http.options import HttpLeverOptions
 from trimtab.systems.net import Answer, Net, NoAnswer
-from trimtab.systems.values import as_kind, read_as_kind
+from trimtab.systems.values import as_kind, read_json_as_kind
 
 # 408 request timed out, 409 conflict, 423 locked, 425 too early, 429 too many requests: each passes by itself
 PASSING_STATUSES = frozenset({408, 409, 423, 425, 429})
@@ -37,7 +37,7 @@ class HttpLever:
                 f"lever {self.spec.lever_id}: {answer.url} sent no value: {answer.glimpse()}",
                 remedy='GET must answer {"value": …}',
             )
-        return read_as_kind(self.spec, document["value"])
+        return read_json_as_kind(self.spec, document["value"])
 
     async def set(self, value: LeverValue) -> None:
         """PUT `value`. Bounds are the planner's affair: a value to restore may lie outside of them."""

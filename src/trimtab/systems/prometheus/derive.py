@@ -5,6 +5,7 @@ Called by the scraping sensor after each scrape; pure. Rules, each on the side o
 * A counter that falls was reset and counts from zero again: its increase is its new value. A histogram restarts as a whole.
 * A label set that appears while its metric was already known counts from zero; a metric that appears is only a starting point.
 * Where the denominator, or the histogram, did not move, nothing happened that could be measured: the series is missing (None).
+* The value is in the unit that the derived name carries: a histogram in seconds, named _ms, is multiplied by 1000.
 * NaN and infinity pass through: whether a value can be trusted is judged by `monitor`.
 """
 
@@ -14,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from trimtab.systems.prometheus.exposition import Labels, Scrape
+from trimtab.systems.prometheus.units import factor_of_quantile, factor_of_rate, factor_of_ratio
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +42,34 @@ def sources(what: Derivation) -> tuple[str, ...]:
     return tuple(name for counter in counters for name in (counter, f"{counter}_total"))
 
 
+def factor(what: Derivation) -> float:
+    """What a derived series is multiplied with to be in the unit that its name carries.
+
+    Raises `UnitMismatch` where it measures something else than its name says.
+    """
+    if what.rate is not None:
+        return factor_of_rate(what.name, what.rate)
+    if what.ratio is not None:
+        return factor_of_ratio(what.name, what.ratio)
+    return factor_of_quantile(what.name, what.of or "")
+
+
 def derive(what: Derivation, before: Scrape, after: Scrape) -> float | None:
-    """The value of a derived series between two scrapes of one target, None where it is missing.
+    """The value of a derived series between two scrapes of one target, None where it is missing; in its name's unit.
+
+    Raises `UnitMismatch` as `factor` does; options with such a name are refused before.
 
     >>> from trimtab.systems.prometheus.exposition import parse
     >>> a, b = parse("hits_total 10", 0.0), parse("hits_total 40", 60.0)
     >>> derive(Derivation("hits_per_second", rate="hits_total"), a, b)
     0.5
     """
+    value = _as_counted(what, before, after)
+    return None if value is None else value * factor(what)
+
+
+def _as_counted(what: Derivation, before: Scrape, after: Scrape) -> float | None:
+    """The value in the units of its sources."""
     if after.at <= before.at:
         return None
     if what.rate is not None:

@@ -8,8 +8,9 @@ from pydantic import AfterValidator, Field, model_validator
 
 from trimtab.config import SensorOptions
 from trimtab.config.parts import MetricName, Part, rule
+from trimtab.domain.errors import UnitMismatch
 from trimtab.systems.net import DEFAULT_TIMEOUT_SECONDS, check_url
-from trimtab.systems.prometheus.derive import Derivation
+from trimtab.systems.prometheus.derive import Derivation, factor
 
 Url = Annotated[str, AfterValidator(check_url)]
 
@@ -30,6 +31,10 @@ class DeriveOptions(Part):
             raise rule("a derived series is made in one way", "give exactly one of rate, ratio, quantile")
         if (self.quantile is None) != (self.of is None):
             raise rule("quantile and of belong together", "e.g. {quantile: 0.95, of: http_request_duration_seconds}")
+        try:
+            factor(self.derivation())
+        except UnitMismatch as error:
+            raise rule(error.message, error.remedy.replace("Call", "call")) from None
         return self
 
     def derivation(self) -> Derivation:

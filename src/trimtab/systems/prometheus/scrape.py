@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 
 from trimtab.domain.errors import SensorError
-from trimtab.domain.metrics import Reading, Series
+from trimtab.domain.metrics import Health, Reading, Series, Trust
 from trimtab.systems.net import Net, NoAnswer, clean_url
-from trimtab.systems.prometheus.derive import derive, sources
-from trimtab.systems.prometheus.exposition import Labels, Scrape
+from trimtab.systems.prometheus.derive import Derivation, derive, sources
+from trimtab.systems.prometheus.exposition import Labels, Scrape, parse
 from trimtab.systems.prometheus.options import PrometheusOptions
 from trimtab.systems.prometheus.pages import PageReader
 
+BUCKET = "_bucket"  # of a histogram
 MAX_SERIES = 5_000  # taken from one target
 NEW_LINES = 1_000  # never seen before that are read on the spot, 5 ms; a page with more of them is read beside the loop
 
@@ -37,6 +39,8 @@ class ScrapeSensor:
         only = frozenset(named).union(*(sources(what) for what in self._derivations))
         self._page = PageReader(only, gauges=options.metrics is None)
         self._before: Scrape | None = None
+        self._absence: Trust | None = None  # why the last read that worked was without what was promised
+        self._scrapes = 0
         self._plain_names: tuple[frozenset[str], Sequence[str]] = (frozenset(), ())  # gauges, and what was made of them
         self._series: dict[str, dict[Labels, Series]] = {}  # name → labels → what has been read before
 
@@ -50,16 +54,26 @@ class ScrapeSensor:
         try:
             scrape = await self._scrape(now)
         except NoAnswer as error:
+            self._absence = None
             if error.refused:
+                self._absence = Trust(Health.MISSING, error.message)
                 return [self._reading("up", 0.0, now)]
             raise SensorError(f"{self.name}: {error.message}", remedy=error.remedy) from error
         before, self._before = self._before, scrape
+        self._absence, self._scrapes = None, self._scrapes + 1
         readings = [self._reading("up", 1.0, now), *self._plain(scrape), *self._derived(before, scrape)]
         if len(readings) > MAX_SERIES:
             raise SensorError(
                 f"{self.name}: {len(readings):,} series, more than {MAX_SERIES:,}", remedy="Name the ones you need under metrics"
             )
         return readings
+
+    def why_absent(self, name: str) -> Trust | None:
+        """That nothing listens there, or that what is derived takes two scrapes; None where the page is without it."""
+        if self._absence is not None or self._scrapes != 1:
+            return self._absence
+        derived = any(what.name == name for what in self._derivations)
+        return Trust(Health.WARMING_UP, "needs a second reading") if derived else None
 
     async def _scrape(self, now: float) -> Scrape:
         asked = {"Accept": "text/plain;version=0.0.4"} | self._options.headers
@@ -73,6 +87,25 @@ class ScrapeSensor:
             return found if found is not None else await asyncio.to_thread(self._page.read_all, text, now)
         except (ValueError, IndexError, KeyError) as error:
             raise NoAnswer(f"{answer.url} is not in the Prometheus text format ({error}): {answer.glimpse()}") from error
+
+    async def unmet(self, now: float) -> Sequence[tuple[str, str, str]]:
+        """(derived series, the name that the page lacks, the one that it has instead or "") after a `read`.
+
+        For a person who looks: the page is read anew, whole. A counter with labels may also not have counted yet.
+        Raises `NoAnswer`, `ValueError`.
+        """
+        wants = [(what.name, name) for what in self._derivations for name in _needed(what)]
+        if self._before is None or not (lacks := [want for want in wants if self._before.find(want[1]) is None]):
+            return ()
+        answer = await self._net.fetch(self.url, headers=self._options.headers, timeout_seconds=self._options.timeout_seconds)
+        page = await asyncio.to_thread(parse, answer.require_ok().text(), now)
+        found = []
+        for series, name in lacks:
+            histogram, short = name.endswith(BUCKET), name.removesuffix(BUCKET)
+            there = sorted(each.removesuffix(BUCKET) for each in page.samples if each.endswith(BUCKET) == histogram)
+            near = get_close_matches(short, there, n=1, cutoff=0.4)
+            found.append((series, short, near[0] if near else there[0] if len(there) == 1 else ""))
+        return found
 
     def _plain(self, scrape: Scrape) -> Iterator[Reading]:
         at = scrape.at
@@ -112,3 +145,8 @@ class ScrapeSensor:
 
     async def close(self) -> None:
         """Nothing is held: connections belong to `Net`."""
+
+
+def _needed(what: Derivation) -> Sequence[str]:
+    """What a page has to have for a derived series: each counter once, which may go without its `_total`."""
+    return what.ratio or sources(what)[:1]

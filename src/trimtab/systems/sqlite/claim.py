@@ -31,7 +31,7 @@ class Claim:
 def take(database: Path, name: str) -> Claim | None:
     """The claim to build `name`, None where another of our processes has it."""
     try:
-        path = _path(database, name)
+        path = file_of(database, name, "lock")
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
     except OSError:
         return Claim(None, None)  # no place for such files: then nobody claims
@@ -46,7 +46,7 @@ def take(database: Path, name: str) -> Claim | None:
 def held(database: Path, name: str) -> bool:
     """Whether one of our processes has the claim."""
     try:
-        descriptor = os.open(_path(database, name), os.O_RDWR | os.O_NOFOLLOW)
+        descriptor = os.open(file_of(database, name, "lock"), os.O_RDWR | os.O_NOFOLLOW)
     except OSError:
         return False
     try:
@@ -58,10 +58,11 @@ def held(database: Path, name: str) -> bool:
     return False
 
 
-def _path(database: Path, name: str) -> Path:
+def file_of(database: Path, name: str, suffix: str) -> Path:
+    """Where a small file about an effect lies: with this user's temporary files. Raises `OSError` where no such can be."""
     folder = Path(tempfile.gettempdir(), f"trimtab-{os.getuid()}")
     folder.mkdir(mode=0o700, exist_ok=True)
     about = folder.lstat()
     if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():
         raise PermissionError(f"{folder} is somebody else's")
-    return folder / (hashlib.sha256(f"{database.resolve()}\0{name}".encode()).hexdigest()[:32] + ".lock")
+    return folder / (hashlib.sha256(f"{database.resolve()}\0{name}".encode()).hexdigest()[:32] + f".{suffix}")

@@ -19,6 +19,10 @@ class Effect(Protocol):
         """absent, done or broken (something of that name is there, and is not what was declared)."""
         ...
 
+    def spared(self, db: sqlite3.Connection, key: str) -> Permanent | None:
+        """The error that says what of others does the same already, so that it need not be made; None where nothing does."""
+        ...
+
     def broken(self, key: str) -> Permanent:
         """The error that says why a broken one cannot be started."""
         ...
@@ -30,6 +34,11 @@ class Effect(Protocol):
     def unmake(self, db: sqlite3.Connection, key: str) -> None:
         """Take back what is ours; nothing where it is absent. Raises `Permanent` where what is there is not ours."""
         ...
+
+
+def taken(db: sqlite3.Connection, key: str) -> bool:
+    """Whether something bears the name of this effect."""
+    return db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name_of(key),)).fetchone() is not None
 
 
 def name_of(key: str) -> str:

@@ -7,7 +7,7 @@ import sqlite3
 from trimtab.domain.errors import Permanent
 from trimtab.domain.levers import ABSENT, BROKEN, DONE
 from trimtab.systems.sqlite.connection import quoted
-from trimtab.systems.sqlite.effect import OURS, name_of
+from trimtab.systems.sqlite.effect import OURS, name_of, taken
 from trimtab.systems.sqlite.shapes import FoundIndex, IndexShape, check, indexes_of
 
 
@@ -23,13 +23,20 @@ class IndexEffect:
 
     def state(self, db: sqlite3.Connection, key: str) -> str:
         """absent, done or broken. `Permanent` where it is absent and cannot be built: no such table or column, no predicate."""
-        if self._taken(db, key):
+        if taken(db, key):
             return DONE if self._ours(db, key) else BROKEN
         if self._twin(db) is not None:
             return DONE
         check(db, self._shape)
         db.execute(f"EXPLAIN {self._shape.statement(name_of(key))}")  # compiles it, predicate and all, and runs nothing
         return ABSENT
+
+    def spared(self, db: sqlite3.Connection, key: str) -> Permanent | None:
+        """The index of others that serves as well, as an error."""
+        if (twin := self._twin(db)) is None:
+            return None
+        words = f"{self._shape.in_words()} is there already as {twin.name}: there is nothing to build"
+        return Permanent(words, remedy=f"Take the job out of the configuration, or make way: DROP INDEX {quoted(twin.name)}")
 
     def broken(self, key: str) -> Permanent:
         """Why nothing can be done under this key."""
@@ -43,16 +50,13 @@ class IndexEffect:
 
     def unmake(self, db: sqlite3.Connection, key: str) -> None:
         """Drop it, within the caller's transaction. Raises `Permanent` where what is there is not ours."""
-        if self._taken(db, key):
+        if taken(db, key):
             if not self._ours(db, key):
                 raise self.broken(key)
             db.execute(f"DROP INDEX {quoted(name_of(key))}")
         elif (twin := self._twin(db)) is not None:
             words = f"{self._shape.in_words()} was there already as {twin.name}: it is not ours to drop"
             raise Permanent(words, remedy=f"If it is to go: DROP INDEX {quoted(twin.name)}")
-
-    def _taken(self, db: sqlite3.Connection, key: str) -> bool:
-        return db.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name_of(key),)).fetchone() is not None
 
     def _ours(self, db: sqlite3.Connection, key: str) -> bool:
         return any(found.name == name_of(key) and found.is_the(self._shape) for found in indexes_of(db, self._shape.table))

@@ -32,6 +32,10 @@ class StatisticsEffect:
             return ABSENT
         return DONE if columns == _COLUMNS else BROKEN
 
+    def spared(self, db: sqlite3.Connection, key: str) -> Permanent | None:
+        """None: those of others are replaced, and kept."""
+        return None
+
     def broken(self, key: str) -> Permanent:
         """Why nothing can be done under this key."""
         name = name_of(key)
