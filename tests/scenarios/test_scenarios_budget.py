@@ -30,9 +30,10 @@ class Processor:
 def paced(tmp_path, busy, shop=None, budget=2.0, **about):
     """A stage whose agent has a budget; the times of the shop's reads are in `stage.reads`."""
     stage = Stage(tmp_path, shop or Shop(), **about)
-    stage.reads, step = [], stage.shop.step
-    stage.shop.step = lambda now, dt: stage.reads.append(now) or step(now, dt)
     parts = stage.agent.parts
+    sensor = parts.sensors[0]
+    stage.reads, read = [], sensor.read
+    sensor.read = lambda now: stage.reads.append(now) or read(now)
     stage.agent.throttle = Throttle(Pace(budget), Processor(stage, busy), parts.selfwatch)
     return stage
 
