@@ -127,7 +127,7 @@ class Wire:
         if self.bad:
             self.first_bad = min(self.first_bad, now)
             return KINDS[self.case.kind](self, true)
-        self.tape.sent[self.metric].add((now, true.value))
+        self.tape.sent[self.metric].add((true.timestamp, true.value))
         self.past.append(true)
         return [true]
 
