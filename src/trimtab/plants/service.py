@@ -12,6 +12,7 @@ from math import sqrt
 import numpy as np
 
 from trimtab.plants.noise import Noise
+from trimtab.plants.panel import Panel, Takes, number, one_of
 
 BASE_REQUESTS_PER_SECOND = 30.0
 REQUESTS_PER_SECOND_OF_A_WORKER = 10.0
@@ -22,9 +23,10 @@ BATCH_ERRORS = 0.01  # and each further one makes so many more requests fail
 BASE_ERROR_RATIO = 0.001
 SATURATION = 0.98  # from this utilisation on the formula diverges, and the backlog tells the waiting
 LEVERS: Mapping[str, float | str] = {"workers": 4, "batch": 4, "log_level": "info"}
+TAKES: Mapping[str, Takes] = {"workers": number(1), "batch": number(1), "log_level": one_of("debug", "info", "warning", "error")}
 
 
-class ServicePlant:
+class ServicePlant(Panel):
     """A `domain.ports.Plant`. Load doubles `fault_at` seconds after the first step; more workers mend it.
 
     `noise` is the relative standard deviation of every metric, `rho` how much of it carries over from step to step (0 to 1).
@@ -50,29 +52,15 @@ class ServicePlant:
         self._name = name
         self._fault_at, self._fault_factor = fault_at, fault_factor
         self._noise = Noise(rng if rng is not None else np.random.default_rng(0), noise, rho)
-        self._levers: dict[str, float | str] = dict(LEVERS)
         self._began: float | None = None
         self._backlog = 0.0  # requests that wait
-        for lever, value in levers.items():
-            self.set(lever, value)
-
-    def get(self, lever: str) -> float | str:
-        """The value of a lever. Raises `KeyError` where there is none of that name."""
-        return self._levers[lever]
-
-    def set(self, lever: str, value: float | str) -> None:
-        """Set a lever. Raises `KeyError` for an unknown one, `ValueError` for a value that no such service could take."""
-        if lever not in self._levers:
-            raise KeyError(lever)
-        if lever != "log_level" and (isinstance(value, str) or value < 1):
-            raise ValueError(f"{lever} must be at least 1, got {value!r}")
-        self._levers[lever] = value
+        super().__init__(TAKES, {**LEVERS, **levers})
 
     def step(self, now: float, dt: float) -> Mapping[str, float]:
         """Serve for `dt` seconds up to `now`; means over the step."""
         self._began = now if self._began is None else self._began
         arriving = BASE_REQUESTS_PER_SECOND * (self._fault_factor if self._faulty(now) else 1.0)
-        workers, batch = float(self._levers["workers"]), float(self._levers["batch"])
+        workers, batch = self._setting("workers"), self._setting("batch")
         capacity = workers * REQUESTS_PER_SECOND_OF_A_WORKER * (1.0 + BATCH_GAIN * (batch - 1.0))
         served = min(arriving + self._backlog / dt, capacity)
         self._backlog = max(0.0, self._backlog + (arriving - served) * dt)
