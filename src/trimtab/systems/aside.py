@@ -12,6 +12,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
+from trimtab.domain.errors import LeverError, SensorError
+
 Result = TypeVar("Result")
 
 
@@ -41,6 +43,17 @@ class Aside:
         threading.Thread(target=work, name=f"trimtab {self._name}", daemon=True).start()
         async with asyncio.timeout(timeout_seconds):
             return await done
+
+    async def look(self, call: Callable[[], Result], timeout_seconds: float) -> Result:
+        """`run`, for a sensor: what goes wrong is a `SensorError` that begins with the name given here."""
+        try:
+            return await self.run(call, timeout_seconds)
+        except TimeoutError:
+            raise SensorError(f"{self._name}: no answer within {timeout_seconds:g} s") from None
+        except LeverError as error:
+            raise SensorError(f"{self._name}: {error.message}", remedy=error.remedy) from error
+        except StillBusy as error:
+            raise SensorError(str(error)) from error
 
 
 def _attempt(call: Callable[[], Result], done: asyncio.Future[Result]) -> Callable[[], None]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from trimtab.domain.errors import LeverError, SensorError
+from trimtab.domain.errors import SensorError
 from trimtab.domain.metrics import Reading, Series
-from trimtab.systems.aside import Aside, StillBusy
+from trimtab.systems.aside import Aside
 from trimtab.systems.file.options import FileSensorOptions
 from trimtab.systems.file.replace import Original, read
 from trimtab.systems.paths import Absent, as_number, follow, parse_path
@@ -33,14 +33,7 @@ class FileSensor:
 
     async def read(self, now: float) -> Sequence[Reading]:
         """Read once. Raises `SensorError` where there is no such file, or no JSON in it."""
-        try:
-            original = await self._aside.run(lambda: read(self._options.path), TIMEOUT_SECONDS)
-        except TimeoutError:
-            raise SensorError(f"{self.name}: {self._options.path}: no answer within {TIMEOUT_SECONDS:g} s") from None
-        except LeverError as error:
-            raise SensorError(f"{self.name}: {error.message}", remedy=error.remedy) from error
-        except StillBusy as error:
-            raise SensorError(f"{self.name}: {error}") from error
+        original = await self._aside.look(lambda: read(self._options.path), TIMEOUT_SECONDS)
         return list(self._readings(original, now))
 
     def _readings(self, original: Original, now: float) -> Iterator[Reading]:

@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from trimtab.domain.errors import LeverError, SensorError
+from trimtab.domain.errors import SensorError
 from trimtab.domain.metrics import Reading, Series
-from trimtab.systems.aside import Aside, StillBusy
+from trimtab.systems.aside import Aside
 from trimtab.systems.sqlite.connection import in_words, opened
 from trimtab.systems.sqlite.options import SqliteSensorOptions
 
@@ -35,15 +35,7 @@ class SqliteSensor:
 
     async def read(self, now: float) -> Sequence[Reading]:
         """Ask once. Raises `SensorError`, naming the query, where one yields no single number or takes too long."""
-        seconds = self._options.timeout_seconds
-        try:
-            values, sizes = await self._aside.run(lambda: _look(self._options), seconds + _MARGIN_SECONDS)
-        except TimeoutError:
-            raise SensorError(f"{self.name}: no answer within {seconds:g} s") from None
-        except LeverError as error:
-            raise SensorError(f"{self.name}: {error.message}", remedy=error.remedy) from error
-        except StillBusy as error:
-            raise SensorError(f"{self.name}: {error}") from error
+        values, sizes = await self._aside.look(lambda: _look(self._options), self._options.timeout_seconds + _MARGIN_SECONDS)
         return [*self._readings(values, now), *self._readings(sizes, now, {"database": self._options.database.name})]
 
     def _readings(self, values: Mapping[str, float], now: float, labels: Mapping[str, str] | None = None) -> Iterator[Reading]:
