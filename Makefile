@@ -44,6 +44,11 @@ $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 	@$(PIN) -r requirements/dev.txt
 	@touch $@
 
+$(VENV)/.bench: $(VENV)/.dev requirements/bench.txt
+	@echo "installing the peers that benches measure against"
+	@$(PIN) -r requirements/bench.txt
+	@touch $@
+
 # -- the main things
 
 install: $(VENV)/.runtime ## make .venv with trimtab in it

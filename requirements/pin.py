@@ -1,4 +1,4 @@
-"""Pin every dependency with its hashes: pyproject.toml in, `runtime.txt`, `build.txt` and `dev.txt` out (`make constraints`).
+"""Pin every dependency with its hashes: pyproject.toml in; runtime, build, dev and bench out, as .txt (`make constraints`).
 
 Existing pins are kept as long as pyproject.toml allows them; `--upgrade` asks for the newest of everything. The files name no
 index and no host: where packages come from is the business of the machine that installs them, what they are is not.
@@ -25,17 +25,19 @@ EDITABLE = "editables>=0.5"  # what hatchling asks for when it installs in place
 
 
 def main() -> int:
-    """Write what running needs, what building needs, and everything; a package has one version in all three."""
+    """Write what running needs, what building needs, what tests need and the peers of the benches; one version in all of them."""
     parser = argparse.ArgumentParser(description="Pin every dependency with its hashes.")
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions that pyproject.toml allows")
     options = parser.parse_args()
     project = tomllib.loads((HERE.parent / "pyproject.toml").read_text())
     build = [*project["build-system"]["requires"], EDITABLE]
     runtime = project["project"]["dependencies"]
-    dev = [*runtime, *build, *project["dependency-groups"]["dev"]]
+    extras = [wanted for extra in project["project"]["optional-dependencies"].values() for wanted in extra]
+    groups = project["dependency-groups"]
+    dev = [*runtime, *build, *extras, *groups["dev"]]
     with tempfile.TemporaryDirectory() as folder:
         above: list[str] = []
-        for name, wanted in (("runtime", runtime), ("build", build), ("dev", dev)):
+        for name, wanted in (("runtime", runtime), ("build", build), ("dev", dev), ("bench", [*dev, *groups["bench"]])):
             pin(Path(folder), name, wanted, above, options.upgrade)
             above.append(name)
     return 0
