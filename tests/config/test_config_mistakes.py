@@ -157,6 +157,11 @@ ONE_MISTAKE = {
         lever("bounds: [1, 4], mode: regulated"),
         "t.yaml:4:66: elements[0].levers[0].mode: mode regulated is not supported yet in this version; use tuned",
     ),
+    "follows": (
+        lever("bounds: [1, 4], cost_per_second: 5.0"),
+        "t.yaml:4:77: elements[0].levers[0].cost_per_second: only a regulated lever follows load; "
+        "give it mode: regulated, or remove cost_per_second",
+    ),
     "database": (
         "storage: {url: 'postgresql://h/d'}",
         "t.yaml:1:16: storage.url: databases are not supported yet in this version; "

@@ -78,6 +78,9 @@ class LeverOptions(ChangeOptions):
     step: Annotated[float, Field(gt=0, allow_inf_nan=False, validate_default=True)] = 1.0  # smallest step
     choices: Annotated[tuple[str, ...], Field(validate_default=True)] = ()
     mode: Mode = Mode.TUNED
+    follows: tuple[MetricName, ...] = ()  # of the load; none: the element's metrics whose names end in _per_second
+    cost_per_second: Finite = 0.0  # of one unit of the lever, in any currency
+    worth_per_request: Finite = 0.0  # what one unit brings in on each unit of the load, in the same currency
 
     @field_validator("type")
     @classmethod
@@ -137,6 +140,13 @@ class LeverOptions(ChangeOptions):
             raise rule("mode regulated is not supported yet in this version", "use tuned")
         return value
 
+    @field_validator("follows", "cost_per_second", "worth_per_request")
+    @classmethod
+    def _of_regulated(cls, value: Any, info: ValidationInfo) -> Any:
+        if value and info.data.get("mode") is Mode.TUNED:
+            raise rule("only a regulated lever follows load", f"give it mode: regulated, or remove {info.field_name}")
+        return value
+
     def spec(self, element: str, locks: frozenset[str]) -> LeverSpec:
         """The lever as the rest of trimtab knows it.
 
@@ -147,8 +157,17 @@ class LeverOptions(ChangeOptions):
         >>> sorted(options.spec("shop", frozenset({"shop", "db"})).locks)
         ['db', 'lock:pool', 'shop']
         """
-        scale = {"kind": self.kind, "bounds": self.bounds, "step": self.step, "choices": self.choices, "mode": self.mode}
-        return replace(self.declared(element, locks), **scale)  # type: ignore[arg-type]
+        return replace(
+            self.declared(element, locks),
+            kind=self.kind,
+            bounds=self.bounds,
+            step=self.step,
+            choices=self.choices,
+            mode=self.mode,
+            follows=self.follows,
+            cost_per_second=self.cost_per_second,
+            worth_per_request=self.worth_per_request,
+        )
 
 
 class JobOptions(ChangeOptions):

@@ -86,6 +86,9 @@ class LeverSpec:
     takes_seconds: float = 0.0  # how long an effect may be under way before it is given up; 0: it is there at once
     action_type: str = ""  # what beliefs are kept by; empty: from the lever's name and the way it is moved
     gradual: bool = False  # it gets to a value through those in between, and may be cut off there
+    follows: tuple[str, ...] = ()  # regulated: metrics of the load; empty: the element's that end in _per_second
+    cost_per_second: float = 0.0  # regulated: of one unit of the lever, in any currency
+    worth_per_request: float = 0.0  # regulated: what one unit of the lever brings in on each unit of the load
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "locks", self.locks | {self.element})
