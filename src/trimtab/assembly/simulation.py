@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from trimtab.agent import AutonomousAgent
 from trimtab.assembly.wiring import Stores, assemble
 from trimtab.config import Settings
 from trimtab.domain.actions import ActionRecord, JournalRow
@@ -85,8 +86,21 @@ async def simulate(
     tally, clock = Tally(), VirtualClock(start)
     stores = Stores(MemoryJournal(), MemoryMetricStore())
     agent = assemble(settings, clock=clock, stores=stores, plants={"plant": Counted(plant, tally)}, serve=False)
+    return await live_through(agent, clock, stores, seconds, tally, progress)
+
+
+async def live_through(
+    agent: AutonomousAgent,
+    clock: VirtualClock,
+    stores: Stores,
+    seconds: float,
+    tally: Tally,
+    progress: Callable[[float], None] = lambda done: None,
+) -> Simulation:
+    """Turn the loop of an agent in virtual time for `seconds` from now, and tell what became of it."""
     missed: dict[str, float] = {}
-    turns, until = 0, start + seconds
+    turns, start = 0, clock.now()
+    until = start + seconds
     async with agent.running():
         while (now := clock.now()) < until:
             due = await agent.turn(now)

@@ -62,11 +62,14 @@ def assemble(
     stores: Stores | None = None,
     plants: Mapping[str, Plant] | None = None,
     optimizers: Sequence[Optimizer] | None = None,
+    sensors: Sequence[Sensor] | None = None,
+    levers: Sequence[Lever] | None = None,
     serve: bool = True,
 ) -> AutonomousAgent:
     """The agent that `settings` describe. Raises `ConfigError`, `StoreError`.
 
-    `stores`, `plants` and a virtual `clock` serve simulation and tests; `serve=False` leaves out the REST interface.
+    `stores`, `plants` and a virtual `clock` serve simulation and tests, as do `sensors` and `levers` that take the place of those
+    in the settings; `serve=False` leaves out the REST interface.
     """
     clock = clock or WallClock()
     stores = stores or on_disk(settings)
@@ -74,8 +77,9 @@ def assemble(
     _say_what_is_left_out(settings, types)
     selfwatch = SelfSensor()
     watches_itself = isinstance(clock, WallClock)  # in virtual time the real process is no part of the story
-    sensors = [*_sensors(settings, types, net), *([selfwatch] if watches_itself else [])]
-    levers = _levers(settings, types, net)
+    sensors = [*(sensors if sensors is not None else _sensors(settings, types, net)), *([selfwatch] if watches_itself else [])]
+    levers = levers if levers is not None else _levers(settings, types, net)
+    levers = [SimulatedLever(lever) for lever in levers] if settings.safety.simulation_mode else levers
     monitor = Monitor(
         sensors,
         interval_seconds=settings.monitoring.interval_seconds,
@@ -149,7 +153,7 @@ def _levers(settings: Settings, types: Registry, net: Net) -> list[Lever]:
             levers.append(types.build_lever(options, options.spec(element.name, locks), net))
         for job in element.jobs:
             levers.append(types.build_job(job, job.spec(element.name, locks), net))
-    return [SimulatedLever(lever) for lever in levers] if settings.safety.simulation_mode else levers
+    return levers
 
 
 def _analyzer(settings: Settings) -> Analyzer:

@@ -199,16 +199,33 @@ def plan(config: Config = None, json: Json = False) -> int:
 
 @app.command()
 def simulate(
-    plant: Annotated[str, typer.Option("--plant", help="A shipped plant (web_cluster, cache, …), or one of yours: module:Class")],
+    plant: Annotated[
+        str | None, typer.Option("--plant", help="A shipped plant (web_cluster, cache, …), or one of yours: module:Class")
+    ] = None,
+    recording: Annotated[
+        Path | None, typer.Option("--recording", help="Replay what was recorded instead: a data folder, or a CSV file.")
+    ] = None,
     config: Config = None,
-    duration: Annotated[float, typer.Option("--duration", min=1.0, help="Seconds of virtual time.")] = 3600.0,
+    duration: Annotated[
+        float | None,
+        typer.Option("--duration", min=1.0, help="Seconds of virtual time. Default: an hour, or all that is recorded."),
+    ] = None,
+    start: Annotated[str | None, typer.Option("--start", help="Replay from here: 2026-11-20T08:00 or Unix seconds.")] = None,
+    lever: Annotated[
+        list[str] | None,
+        typer.Option("--lever", help="What a lever held, if that was not recorded: shop/workers=4. Repeatable."),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="The same seed tells the same story.")] = 0,
     json: Json = False,
 ) -> int:
-    """Let the very same agent run a simulated system in virtual time; nothing real is touched."""
+    """Let the very same agent run a simulated system, or the recorded past, in virtual time; nothing real is touched."""
     from trimtab.cli import simulate as simulation
 
-    return simulation.simulate(config, plant, duration, seed, json)
+    if plant is not None and recording is None:
+        return simulation.simulate(config, plant, duration or 3600.0, seed, json)
+    if recording is not None and plant is None:
+        return simulation.replay(config, recording, start, duration, lever or [], json)
+    raise typer.BadParameter("give --plant or --recording, and not both", param_hint="--plant")
 
 
 @app.command()

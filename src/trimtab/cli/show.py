@@ -116,6 +116,18 @@ def line(text: str, style: str = "") -> None:
     console().print(Text(text, style=style))
 
 
+def moment(at: float, timezone: str) -> str:
+    """A time in Unix seconds as people of that zone write it.
+
+    >>> moment(1_767_571_200.0, "Europe/Berlin")
+    '2026-01-05 01:00:00'
+    """
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    return f"{datetime.fromtimestamp(at, ZoneInfo(timezone)):%Y-%m-%d %H:%M:%S}"
+
+
 def counted(count: int, noun: str) -> str:
     """A number of things.
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trimtab.cli import show
+from trimtab.domain.words import setting
 
 if TYPE_CHECKING:
     from trimtab.assembly.simulation import Simulation
+    from trimtab.domain.actions import ActionRecord
 
 
 def simulate(config: Path | None, plant: str, seconds: float, seed: int, json: bool) -> int:
-    """Run, and print what was done and how the goals stand."""
+    """Run a plant, and print what was done and how the goals stand."""
     from trimtab.assembly import load_settings
     from trimtab.assembly.logs import silence
     from trimtab.assembly.simulation import plant_of, simulate
@@ -26,7 +28,7 @@ def simulate(config: Path | None, plant: str, seconds: float, seed: int, json: b
     silence()
     with _progress(json) as progress:
         run = asyncio.run(simulate(settings, plant_of(plant, seed), seconds, progress=progress))
-    document = _document(run, seed)
+    document = _document(run, {"seed": seed})
     if json:
         show.as_json(document)
     else:
@@ -34,7 +36,34 @@ def simulate(config: Path | None, plant: str, seconds: float, seed: int, json: b
     return 0
 
 
-def _document(run: Simulation, seed: int) -> dict[str, Any]:
+def replay(
+    config: Path | None, recording: Path, start: str | None, seconds: float | None, levers: Sequence[str], json: bool
+) -> int:
+    """Live through what was recorded, and print what would have been done."""
+    from trimtab.assembly import load_settings
+    from trimtab.assembly.logs import silence
+    from trimtab.assembly.replay import assumed_levers, opened, replay, stretch_of
+
+    settings = load_settings(config)
+    silence()
+    assumed = assumed_levers(settings, levers)
+
+    async def run() -> Simulation:
+        async with opened(recording, settings) as past:
+            stretch = await stretch_of(settings, past, start, seconds)
+            with _progress(json) as progress:
+                return await replay(settings, past, stretch, assumed=assumed, progress=progress)
+
+    found = asyncio.run(run())
+    document = _document(found, {"recording": str(recording)})
+    if json:
+        show.as_json(document)
+    else:
+        _print_replay(found, document, settings.timezone)
+    return 0
+
+
+def _document(run: Simulation, origin: dict[str, Any]) -> dict[str, Any]:
     from trimtab.api import views
 
     return {
@@ -47,7 +76,7 @@ def _document(run: Simulation, seed: int) -> dict[str, Any]:
             "seconds": run.seconds,
             "steps": run.tally.steps,
             "turns": run.turns,
-            "seed": seed,
+            **origin,
             "actions": dict(Counter(record.state.value for record in run.records)),
             "credited": sum(record.success is True for record in run.records),
             "missed_seconds": dict(run.missed_seconds),
@@ -63,6 +92,34 @@ def _print(run: Simulation, document: dict[str, Any]) -> None:
         for record in run.records
     ]
     show.table("Actions", ("minute", "id", "state", "why"), rows)
+    _print_goals(run, document)
+    show.table("Plant", ("metric", "at the end"), [(name, show.quantity(name, value)) for name, value in run.tally.last.items()])
+
+
+def _print_replay(run: Simulation, document: dict[str, Any], timezone: str) -> None:
+    """Each change that was wanted, once, with when it was first wanted and how often: the past never gives in."""
+    wanted: dict[tuple[str, str, str], list[ActionRecord]] = {}
+    for record in run.records:
+        way = f"{setting(record.action.from_value)} → {setting(record.action.to_value)}"
+        wanted.setdefault((record.action.lever_id, way, _fate(record)), []).append(record)
+    rows = [
+        (show.moment(records[0].action.created_at, timezone), lever_id, way, fate, str(len(records)), records[0].action.trigger)
+        for (lever_id, way, fate), records in wanted.items()
+    ]
+    show.table("It would have", ("first at", "lever", "change", "", "times", "because"), rows, empty="left everything as it was")
+    _print_goals(run, document)
+    show.line(
+        "Nothing was set, and the metrics went on as they had: whether a change would have helped, a recording cannot tell."
+    )
+
+
+def _fate(record: ActionRecord) -> str:
+    if record.state.value == "ignored":
+        return "decided against it"
+    return "tried it" if record.executed_at is not None else "asked a person"
+
+
+def _print_goals(run: Simulation, document: dict[str, Any]) -> None:
     goals = [
         (
             goal["metric_name"],
@@ -73,7 +130,6 @@ def _print(run: Simulation, document: dict[str, Any]) -> None:
         for goal in document["goals"]
     ]
     show.table("Goals", ("metric", "target", "at the end", "missed for"), goals)
-    show.table("Plant", ("metric", "at the end"), [(name, show.quantity(name, value)) for name, value in run.tally.last.items()])
 
 
 @contextmanager

@@ -79,7 +79,7 @@ def _copy(folder: DataFolder, scratch: Path, config: Path | None) -> list[str]:
     members = []
     for name, path in ((METRICS, folder.metrics_path), (JOURNAL, folder.journal_path)):
         if path.exists():
-            _copy_database(path, scratch / name)
+            copy_database(path, scratch / name)
             members.append(name)
     for name, file in ((ACCESS, folder.access_path), (CONFIG, config)):
         if file is not None and file.exists():
@@ -88,7 +88,8 @@ def _copy(folder: DataFolder, scratch: Path, config: Path | None) -> list[str]:
     return members
 
 
-def _copy_database(source: Path, target: Path) -> None:
+def copy_database(source: Path, target: Path) -> None:
+    """Copy a database as it is now, whoever writes to it meanwhile, and change nothing. Raises `StoreError`."""
     closing = contextlib.closing
     with explained(source, "backed up"), closing(_snapshot(source)) as live, closing(sqlite3.connect(target)) as copy:
         live.backup(copy, pages=STEP_PAGES, sleep=STEP_REST)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 
 from trimtab.domain.actions import ActionRecord, ActionState, JournalRow, pause_in_force
@@ -134,6 +134,10 @@ class MemoryMetricStore:
 
     async def write(self, readings: Sequence[Reading]) -> None:
         """Keep finite samples; a sample of the same series and time replaces the earlier one."""
+        self.take(readings)
+
+    def take(self, readings: Iterable[Reading]) -> None:
+        """The same, from anything that yields readings."""
         for reading in filter(finite, readings):
             metric_id, at = reading.series.metric_id, float(reading.timestamp)
             self._series[metric_id] = reading.series
