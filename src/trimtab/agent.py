@@ -17,7 +17,6 @@ import structlog
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.actions import Choice, Decision, OptimizationAction, Plan
 from trimtab.domain.errors import SensorError, StoreError, TrimtabError
-from trimtab.domain.goals import Analysis
 from trimtab.domain.metrics import Reading, Severity
 from trimtab.domain.ports import Sensor
 from trimtab.domain.situation import Situation
@@ -27,6 +26,7 @@ from trimtab.learn import Beliefs
 from trimtab.loop.clocks import VirtualClock
 from trimtab.loop.crew import Crew
 from trimtab.loop.desk import Desk
+from trimtab.loop.holds import report_holds
 from trimtab.loop.housekeeping import Housekeeping
 from trimtab.loop.parts import Parts
 from trimtab.loop.schedule import Schedule, Stage
@@ -107,7 +107,7 @@ class AutonomousAgent(Desk):
         analysis = self.parts.analyzer.analyze(self.monitor, now, self.parts.settle_by_element)
         self.evidence.analysis, self.evidence.now = analysis, now
         self.own_goals = self.parts.own_goals.look(self.monitor, now)
-        self._report_holds(before, analysis)
+        report_holds(before, analysis, self._log)
         self._look_closer(now)
         known = {symptom.symptom_id for symptom in before.symptoms}
         if any(symptom.kind == "goal_missed" or symptom.symptom_id not in known for symptom in analysis.symptoms):
@@ -126,6 +126,8 @@ class AutonomousAgent(Desk):
         """Take every action one step further: start it, look after it, prove it, or undo it."""
         for record in self.executor.due(now):
             self._crew.start(f"advance {record.action_id}", self._advance(record.action_id))
+        for lever_id in self.regulation.regulators:
+            self._crew.start(f"regulate {lever_id}", self._regulate(lever_id))
         await self._crew.settle()
         await self._aftercare.look(now)
         await self.gatekeeper.look(now)
@@ -226,6 +228,12 @@ class AutonomousAgent(Desk):
             self.schedule.wake(Stage.EXECUTE)
             self.schedule.wake(Stage.LEARN)
 
+    async def _regulate(self, lever_id: str) -> None:
+        try:
+            await self.regulation.regulators[lever_id].turn()
+        except StoreError as error:
+            self._in_trouble("journal", f"HOLD: the journal cannot be written, so that nothing may be done: {error}")
+
     async def _at_once(self, *action_ids: str) -> None:
         await asyncio.gather(*(self._take_further(action_id) for action_id in action_ids))
 
@@ -263,14 +271,6 @@ class AutonomousAgent(Desk):
                 self._log.exception("Stage failed", stage=stage.value)
             if stage is Stage.ANALYZE:
                 self.evidence.distrust(f"the analysis failed: {error}")
-
-    def _report_holds(self, before: Analysis, now: Analysis) -> None:
-        """One line when a series is put on hold, no warning where it only warms up, and one when it is released."""
-        held, known = {_subject(hold): hold for hold in now.holds}, {_subject(hold) for hold in before.holds}
-        for subject in held.keys() - (known - (before.warming - now.warming)):
-            (self._log.info if subject in now.warming else self._log.warning)("Hold", reason=held[subject])
-        for subject in known - held.keys():
-            self._log.info("Hold released", subject=subject)
 
     def _in_trouble(self, source: str, reason: str) -> bool:
         """Nothing new is decided or started until `source` works again; returns whether that is news."""
@@ -340,6 +340,7 @@ class AutonomousAgent(Desk):
         """Read the journal, and bring what an earlier run left onto its way to an end."""
         now = self.clock.now()
         await self.book.open(now)
+        await self.regulation.open(now)
         await recovery.recover(self.executor, now, simulated=self.parts.simulated)
         await self._remember(now)
         await self.gatekeeper.open(now)
@@ -393,8 +394,3 @@ class AutonomousAgent(Desk):
         if not self._stopping:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), rest)
-
-
-def _subject(hold: str) -> str:
-    """What a hold sentence is about: "HOLD: shop_p95_seconds: 2 of the 5 samples …" speaks of shop_p95_seconds."""
-    return hold.removeprefix("HOLD: ").split(": ")[0]

@@ -20,6 +20,8 @@ from trimtab.domain.windows import Calendar
 from trimtab.execute.book import Book
 from trimtab.execute.executor import Executor
 from trimtab.execute.levers import LeverBook
+from trimtab.execute.policy_lever import policy_levers
+from trimtab.execute.regulation import Regulations
 from trimtab.execute.trial import TrialRules
 from trimtab.loop.clocks import VirtualClock, WallClock
 from trimtab.loop.evidence import LastAnalysis
@@ -29,7 +31,7 @@ from trimtab.loop.schedule import Stage
 from trimtab.loop.selfwatch import SelfGoals, SelfSensor
 from trimtab.monitor import Monitor
 from trimtab.notify import LogNotifier
-from trimtab.plan import LeverSearch, PlanSettings
+from trimtab.plan import LeverSearch, PlanSettings, PolicyStart
 from trimtab.plan.settings import StormRules
 from trimtab.storage.folder import DataFolder
 from trimtab.storage.journal import SqliteJournal
@@ -87,13 +89,14 @@ def assemble(
     )
     evidence = LastAnalysis(monitor)
     book = Book(selfwatch.timed(stores.journal), LogNotifier())
-    executor = Executor(book, LeverBook(levers), evidence, clock, _trial_rules(settings), at_once=settings.max_concurrent_actions)
+    policies = policy_levers(levers)
+    executor = Executor(book, LeverBook([*levers, *policies]), evidence, clock, _trial_rules(settings), at_once=settings.max_concurrent_actions)
     return AutonomousAgent(
         Parts(
             clock=clock,
             monitor=monitor,
             analyzer=_analyzer(settings),
-            optimizers=tuple(optimizers) if optimizers is not None else (LeverSearch(),),
+            optimizers=tuple(optimizers) if optimizers is not None else (LeverSearch(), PolicyStart()),
             executor=executor,
             evidence=evidence,
             store=stores.metrics,
@@ -103,6 +106,7 @@ def assemble(
             selfwatch=selfwatch,
             own_goals=SelfGoals(_overhead(settings) if watches_itself else {}),
             pace=Pace(settings.overhead.cpu_percent) if watches_itself else None,
+            regulation=Regulations(executor, policies, sample_seconds=settings.monitoring.interval_seconds),
             settle_by_element=_settle_by_element(levers),
             window_seconds=60.0 * settings.analysis_window_minutes,
             approval_seconds=settings.decision.approval_expiry_seconds,

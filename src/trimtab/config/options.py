@@ -135,9 +135,10 @@ class LeverOptions(ChangeOptions):
 
     @field_validator("mode")
     @classmethod
-    def _mode(cls, value: Mode) -> Mode:
-        if value is Mode.REGULATED:
-            raise rule("mode regulated is not supported yet in this version", "use tuned")
+    def _mode(cls, value: Mode, info: ValidationInfo) -> Mode:
+        kind = info.data.get("kind")
+        if value is Mode.REGULATED and kind in (LeverKind.CHOICE, LeverKind.BOOLEAN):
+            raise rule(f"a lever of kind {kind} has no scale to follow load on", "use mode: tuned")
         return value
 
     @field_validator("follows", "cost_per_second", "worth_per_request")

@@ -20,6 +20,8 @@ from trimtab.domain.verdicts import Verdict, VerdictStatus
 from trimtab.domain.words import setting
 
 OURSELVES = "trimtab"  # the actor of what no person asked of this very action
+MOVE = "move"  # the kind of row that a policy's move is noted as
+MOVES_TOLD = 20  # of an action's moves, as many of the latest belong to its history: a policy makes hundreds a day
 
 
 class ActionState(StrEnum):
@@ -327,7 +329,7 @@ class JournalRow:
 
     `hash` is the SHA-256, or the HMAC where a key is configured, over the row and `previous`: no row
     can be altered or removed unseen. Kinds of notes: paused, resumed, storm, reloaded, reload_refused, reload_failed, frozen,
-    unfrozen, learned, checked, recalled, pruned, note.
+    unfrozen, learned, checked, recalled, pruned, move, let_go, note.
     """
 
     seq: int

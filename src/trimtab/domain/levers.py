@@ -89,6 +89,7 @@ class LeverSpec:
     follows: tuple[str, ...] = ()  # regulated: metrics of the load; empty: the element's that end in _per_second
     cost_per_second: float = 0.0  # regulated: of one unit of the lever, in any currency
     worth_per_request: float = 0.0  # regulated: what one unit of the lever brings in on each unit of the load
+    governs: tuple[str, ...] = ()  # of `<element>/regulation`: ids of the levers that its policy moves
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "locks", self.locks | {self.element})

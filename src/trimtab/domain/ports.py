@@ -195,7 +195,7 @@ class Journal(Protocol):
         ...
 
     async def history(self, action_id: str) -> Sequence[JournalRow]:
-        """Every row of an action, in order."""
+        """Every row of an action, in order; of its moves only the latest `MOVES_TOLD`."""
         ...
 
     async def notes(self, kinds: Sequence[str], limit: int = 100) -> Sequence[JournalRow]:

@@ -21,6 +21,7 @@ class LeverState:
     read_at: float
     moved_by_others_at: float | None = None
     frozen: str | None = None  # why it may not be touched: a rollback failed
+    left_until: float | None = None  # until when regulation leaves it to another hand, which moved it meanwhile
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from trimtab.domain.actions import ActionRecord
@@ -20,7 +21,7 @@ from trimtab.domain.words import setting
 from trimtab.execute.book import Book
 from trimtab.execute.kin import STANDING, holder_of
 from trimtab.execute.levers import LeverBook
-from trimtab.execute.observer import Evidence, Observer
+from trimtab.execute.observer import Evidence, Observer, Regulation
 from trimtab.execute.trial import Seen, Step, TrialRules, after_rollback, half_way, holds_ours, in_place, next_step
 
 START_PATIENCE = 60.0  # seconds that a scheduled action waits for its lever to answer, or its locks to come free
@@ -58,9 +59,15 @@ class Executor:
         live = (S.SCHEDULED, S.APPLYING, S.PROBING, S.SETTLING, S.VERIFYING, S.ROLLING_BACK)
         under_way = {record.action.lever_id for record in self.book.under_way()}
         waiting = (r for r in self.book.in_state(S.KEPT_ON_PROBATION) if r.action.lever_id not in under_way or self._recalled(r))
-        watched = (r for r in self.book.in_state(S.KEPT) if now < self._rules.watched_until(r) or self._recalled(r))
+        watched = (r for r in self.book.in_state(S.KEPT) if self._watched(r, now) or self._recalled(r))
         retried = (r for r in self.book.in_state(S.ROLLBACK_FAILED) if self._recalled(r))
-        return (*self.book.in_state(*live), *waiting, *watched, *retried)
+        found = (*self.book.in_state(*live), *waiting, *watched, *retried)
+        return tuple(record for record in found if record.state.in_flight or record.action.lever_id in self.levers.states)
+
+    def _watched(self, record: ActionRecord, now: float) -> bool:
+        """For a while after it was kept; a policy for as long as it is at work."""
+        regulation = self._observer.regulation
+        return now < self._rules.watched_until(record) or (regulation is not None and regulation.in_force(record))
 
     async def advance(self, action_id: str) -> None:
         """Take one action as far as it goes now."""
@@ -141,6 +148,23 @@ class Executor:
     def _closed(self, record: ActionRecord) -> str | None:
         return self.stopped or self.hold or self.gate(record, self._clock.now())
 
+    def closed_to_moves(self, record: ActionRecord) -> str | None:
+        """Why the policy that `record` started may move nothing now: what holds back starts. Nobody approved this very move."""
+        return self._closed(replace(record, requested=False, approved_by=None))
+
+    @property
+    def evidence(self) -> Evidence:
+        """What is known of the world."""
+        return self._observer.evidence
+
+    def regulated(self, regulation: Regulation) -> None:
+        """Let the policies at work be known."""
+        self._observer.regulation = regulation
+
+    def now(self) -> float:
+        """Unix seconds."""
+        return self._clock.now()
+
     async def _wait_or_expire(self, record: ActionRecord, why: str) -> ActionRecord:
         if self.stopped or self._clock.now() - record.since < START_PATIENCE:
             return self.book.amend(record, reason=f"waiting to start: {why}")
@@ -153,7 +177,7 @@ class Executor:
         if state.frozen:
             return f"{action.lever_id} is frozen: {state.frozen}"
         goal = self._observer.evidence.goal(action.goal_id)
-        if goal is not None and goal.achieved and not record.requested:
+        if goal is not None and goal.achieved and not record.requested and not state.spec.governs:
             return f"no longer needed: {action.metric_name} meets its goal again"
         return None
 
@@ -269,7 +293,7 @@ class Executor:
             reason = f"{lever_id} may be moved again: {record.reason}"
             await self.book.note("unfrozen", reason, self._clock.now(), action_id=record.action_id, data={"lever": lever_id})
         if record.state is S.SIMULATED and record.snapshot is not None and not record.interrupted:
-            await self.levers.put(lever_id, record.snapshot, self._clock.now())  # a simulated lever: it reads through again
+            await self.levers.put(lever_id, record.snapshot, self._clock.now(), undo=True)  # a simulated lever: reads through again
             await self.levers.look(lever_id, self._clock.now())
         if record.state.terminal and record.state not in STANDING:
             self._recalls.pop(record.action_id, None)

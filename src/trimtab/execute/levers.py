@@ -93,6 +93,11 @@ class LeverBook:
         if lever_id in self._states:
             self._states[lever_id] = replace(self._states[lever_id], frozen=None)
 
+    def leave(self, lever_id: str, until: float | None) -> None:
+        """Let regulation leave the lever to another hand until then (Unix seconds); None takes it up again."""
+        if lever_id in self._states:
+            self._states[lever_id] = replace(self._states[lever_id], left_until=until)
+
     async def close(self) -> None:
         """Release every lever."""
         for lever in self._levers.values():

@@ -51,6 +51,34 @@ class Evidence(Protocol):
         """Times (n,) and values (n,) of a goal's metric."""
         ...
 
+    def goals(self, elements: frozenset[str]) -> Sequence[GoalState]:
+        """How the goals of these elements stand."""
+        ...
+
+    def metrics(self, element: str) -> Mapping[str, tuple[Array, Array]]:
+        """Times (n,) and values (n,) of each metric of an element that can be trusted, by name; several series are averaged."""
+        ...
+
+
+class Regulation(Protocol):
+    """What the executor may know of the policies at work; see `regulation`."""
+
+    def in_force(self, record: ActionRecord) -> bool:
+        """Whether the policy that this action started is at work."""
+        ...
+
+    def blameless(self, record: ActionRecord, guards: Sequence[GuardState]) -> frozenset[str]:
+        """The ids of the guards that the policy which this action started cannot have broken."""
+        ...
+
+    def moved_since(self, locks: frozenset[str], moment: float) -> str | None:
+        """A lever of one of these names that a policy has moved since."""
+        ...
+
+    def left(self, record: ActionRecord) -> Sequence[str]:
+        """The levers that the policy which this action started leaves to another hand."""
+        ...
+
 
 class Observer:
     """Looks at actions; keeps the latest verdict of each, and judges anew only where there are new samples."""
@@ -58,6 +86,7 @@ class Observer:
     def __init__(self, book: Book, levers: LeverBook, evidence: Evidence, clock: Clock, rules: TrialRules) -> None:
         self.evidence = evidence
         self._book, self._levers, self._clock, self._rules = book, levers, clock, rules
+        self.regulation: Regulation | None = None  # None: nothing is regulated
         self._judged: dict[str, tuple[float, Verdict | None]] = {}  # action id → (time of the newest sample judged, verdict)
 
     async def see(self, record: ActionRecord, recall: str | None) -> Seen:
@@ -71,20 +100,23 @@ class Observer:
         now, kin = self._clock.now(), kin_of(record, self._book.records)
         disturbed = self._disturbed(record)
         successor = successor_of(record, kin)
+        governs = bool(self._levers.states[action.lever_id].spec.governs)
+        guards = tuple(self.guards(record))
         return Seen(
             now=now,
             spec=self._levers.states[action.lever_id].spec,
             value=value,
             unreadable=unreadable,
             goal=self.evidence.goal(action.goal_id),
-            guards=tuple(self.guards(record)),
+            guards=guards,
             goals_missed=self.evidence.missed(),
-            verdict=None if disturbed else self._verdict(record, kin),
+            verdict=None if disturbed or self._left(record) else self._verdict(record, kin),
             recall=recall,
             quiet=not any(other.state.in_flight for other in kin),
-            suspect=is_suspect(record, kin, now),
+            suspect=not any(other.state.in_flight for other in kin) if governs else is_suspect(record, kin, now),
             successor=successor.action_id if successor is not None else None,
             disturbed=disturbed,
+            blameless=self.regulation.blameless(record, guards) if governs and self.regulation is not None else frozenset(),
         )
 
     def guards(self, record: ActionRecord) -> Sequence[GuardState]:
@@ -98,11 +130,19 @@ class Observer:
     def _disturbed(self, record: ActionRecord) -> str | None:
         """Whose hand moved another lever of the same things since the action began: then nothing can be told apart."""
         since = record.executed_at
+        governed = self._levers.states[record.action.lever_id].spec.governs  # these are left to the other hand, one by one
         for lever_id, state in self._levers.states.items():
-            sibling = lever_id != record.action.lever_id and bool(state.spec.locks & record.action.locks)
+            sibling = lever_id not in (record.action.lever_id, *governed) and bool(state.spec.locks & record.action.locks)
             if sibling and since is not None and state.moved_by_others_at is not None and state.moved_by_others_at > since:
                 return f"another hand moved {lever_id} to {setting(state.value)} meanwhile, so that nothing can be told apart"
-        return None
+        if self.regulation is None or governed or since is None:
+            return None
+        moved = self.regulation.moved_since(record.action.locks, since)
+        return f"load had to be followed with {moved} meanwhile, so that nothing can be told apart" if moved else None
+
+    def _left(self, record: ActionRecord) -> bool:
+        """Whether what the policy does is no longer all its own: some of its levers were left to another hand."""
+        return self.regulation is not None and bool(self.regulation.left(record))
 
     def _verdict(self, record: ActionRecord, kin: Sequence[ActionRecord]) -> Verdict | None:
         goal = self.evidence.goal(record.action.goal_id)

@@ -59,6 +59,7 @@ class Seen:
     suspect: bool = True  # a guard that breaks now would be this change's doing
     successor: str | None = None  # a later change of the same lever, which was kept
     disturbed: str | None = None  # another hand moved something that this trial depends on
+    blameless: frozenset[str] = frozenset()  # ids of guards that this change cannot have broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,8 @@ def _verifying(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | No
 
 def _credited(record: ActionRecord, seen: Seen, rules: TrialRules, verdict: Verdict) -> Step | None:
     spoiled = _spoiled(record, seen)
+    if spoiled and seen.spec.governs:
+        return Step(S.KEPT_ON_PROBATION, f"{verdict.reason}; but {spoiled}, which may be the load's doing")
     if spoiled:
         return _turn_back(record, rules, f"{verdict.reason}; but {spoiled}")
     if _worth_it(verdict, rules):
@@ -173,6 +176,8 @@ def _credited(record: ActionRecord, seen: Seen, rules: TrialRules, verdict: Verd
 def _undecided(record: ActionRecord, seen: Seen, rules: TrialRules, verdict: Verdict | None, over: bool) -> Step | None:
     why = verdict.reason if verdict is not None else "no verdict"
     met = seen.goal is not None and bool(seen.goal.achieved)
+    if seen.spec.governs:  # a person declared that these levers follow load: what is not shown to do harm stays
+        return Step(S.KEPT_ON_PROBATION, f"{why}; declared as regulated, so it stays without credit") if over else None
     if verdict is not None and verdict.futile:
         return _turn_back(record, rules, why)
     if verdict is not None and verdict.undecidable and not met:
@@ -204,6 +209,8 @@ def _on_probation(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step |
         return None
     if credited:
         return Step(S.KEPT, "credited, and its guards held through the probation")
+    if seen.spec.governs:
+        return Step(S.KEPT, "declared as regulated, and its guards held through the probation: kept without credit")
     if seen.goal is not None and seen.goal.achieved and _calm(record, seen, rules, verdict):
         reason = "stepping back at a calm time: the change was never proven to help"
         return Step(S.ROLLING_BACK, reason, ends=S.STEPPED_BACK)
@@ -232,7 +239,8 @@ def _calm(record: ActionRecord, seen: Seen, rules: TrialRules, verdict: Verdict 
 def _kept(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
     if seen.recall:
         return Step(S.ROLLING_BACK, seen.recall)
-    return _breach(record, seen, rules) if seen.now < rules.watched_until(record) else None
+    watched = seen.now < rules.watched_until(record) or bool(seen.spec.governs)  # a policy goes on moving
+    return _breach(record, seen, rules) if watched else None
 
 
 def _called_off(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
@@ -253,7 +261,7 @@ def _breach(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
         return None
     before = {} if standing else dict(record.guards_broken_before)
     for state in seen.guards:
-        if not state.breached or state.value is None:
+        if not state.breached or state.value is None or state.guard.guard_id in seen.blameless:
             continue
         known = state.guard.guard_id in before
         if known and state.guard.excess(state.value) <= 1.2 * state.guard.excess(before[state.guard.guard_id]):

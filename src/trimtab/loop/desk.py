@@ -19,6 +19,7 @@ from trimtab.domain.goals import GoalState
 from trimtab.domain.levers import LeverValue
 from trimtab.domain.metrics import Series, Trust
 from trimtab.execute import requests
+from trimtab.execute.regulation import Regulations
 from trimtab.loop.gatekeeper import Gatekeeper
 from trimtab.loop.parts import Parts
 from trimtab.loop.schedule import Schedule, Stage
@@ -39,6 +40,7 @@ class Desk:
         self.parts = parts
         self.clock, self.monitor, self.executor, self.evidence = parts.clock, parts.monitor, parts.executor, parts.evidence
         self.book, self.levers, self.journal = parts.executor.book, parts.executor.levers, parts.executor.book.journal
+        self.regulation = parts.regulation or Regulations(parts.executor)
         self.gatekeeper = Gatekeeper(parts.executor, parts.plan_settings, parts.pause_file)
         self.own_goals: tuple[GoalState, ...] = ()  # what the agent may cost, and does
         self.throttle = Throttle(parts.pace, parts.cpu_seconds, parts.selfwatch)

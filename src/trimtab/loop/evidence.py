@@ -60,6 +60,19 @@ class LastAnalysis:
         found = self._monitor.aggregate(goal.metric_name, goal.element, goal.where, goal.aggregate, self.now, EVERYTHING)
         return found.t, found.v
 
+    def goals(self, elements: frozenset[str]) -> Sequence[GoalState]:
+        """How the goals of these elements stand."""
+        return [state for state in self.analysis.goals if state.element in elements]
+
+    def metrics(self, element: str) -> Mapping[str, tuple[Array, Array]]:
+        """Every metric of `element` that can be trusted now, as far back as the windows reach; several series are averaged."""
+        found = {}
+        for name in dict.fromkeys(series.name for series in self._monitor.series() if series.element == element):
+            whole = self._monitor.aggregate(name, element, (), "mean", self.now, EVERYTHING)
+            if whole.trust.ok:
+                found[name] = (whole.t, whole.v)
+        return found
+
     def distrust(self, reason: str) -> None:
         """Trust nothing of the last analysis any more, since the next one failed: no decision may rest on what is old."""
         lost = Trust(Health.STALE, reason)

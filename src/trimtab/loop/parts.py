@@ -12,6 +12,7 @@ from typing import Any
 from trimtab.analyze import Analyzer
 from trimtab.domain.ports import MetricStore, Optimizer, Sensor
 from trimtab.execute.executor import Executor
+from trimtab.execute.regulation import Regulations
 from trimtab.loop.clocks import VirtualClock, WallClock
 from trimtab.loop.evidence import LastAnalysis
 from trimtab.loop.pace import Pace
@@ -49,6 +50,7 @@ class Parts:
     own_goals: SelfGoals = field(default_factory=SelfGoals)
     pace: Pace | None = None  # None: intervals stay as they are, whatever the agent costs
     cpu_seconds: Callable[[], float] = time.process_time  # that this process has used so far
+    regulation: Regulations | None = None  # None: nothing is regulated
     settle_by_element: dict[str, float] = field(default_factory=dict)
     window_seconds: float = 3600.0
     approval_seconds: float = 86_400.0

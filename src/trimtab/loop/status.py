@@ -45,6 +45,7 @@ def status_of(agent: Desk) -> dict[str, Any]:
         "symptoms": [symptom.evidence for symptom in agent.evidence.analysis.symptoms],
         "awaiting_approval": [record.action_id for record in agent.book.in_state(ActionState.AWAITING_APPROVAL)],
         "frozen_levers": {key: state.frozen for key, state in agent.levers.states.items() if state.frozen},
+        "regulation": [_regulation(standing) for standing in agent.regulation.standing()],
         **_gate(agent),
         "config": _config(agent),
         "simulation_mode": agent.parts.simulated,
@@ -58,6 +59,12 @@ def _gate(agent: Desk) -> dict[str, Any]:
     standing["paused_since"] = rfc3339(standing["paused_since"])
     standing["windows"] = [{**window, "changes_at": rfc3339(window["changes_at"])} for window in standing["windows"]]
     return standing
+
+
+def _regulation(standing: dict[str, Any]) -> dict[str, Any]:
+    """A policy with its set-points and its last moves."""
+    left = {lever: rfc3339(until) for lever, until in standing["left_to_others"].items()}
+    return {**standing, "left_to_others": left, "last_moves": [{**m, "at": rfc3339(m["at"])} for m in standing["last_moves"]]}
 
 
 def _config(agent: Desk) -> dict[str, Any] | None:

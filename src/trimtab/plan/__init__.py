@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from trimtab.plan.decide import decide
 from trimtab.plan.planner import make_plan
+from trimtab.plan.policy_start import PolicyStart
 from trimtab.plan.search import LeverSearch
 from trimtab.plan.settings import BASELINE_SAMPLES, PlanSettings
 
-__all__ = ["BASELINE_SAMPLES", "LeverSearch", "PlanSettings", "decide", "make_plan"]
+__all__ = ["BASELINE_SAMPLES", "LeverSearch", "PlanSettings", "PolicyStart", "decide", "make_plan"]

@@ -92,7 +92,7 @@ class SqliteJournal:
         return next(iter(self._records(sql.SELECT_ACTION, clean(action_id))), None)
 
     async def history(self, action_id: str) -> Sequence[JournalRow]:
-        """Every row of an action, in order."""
+        """Every row of an action, in order; of its moves only the latest `MOVES_TOLD`."""
         return [row_of(columns) for columns in self._database.rows(sql.SELECT_HISTORY, clean(action_id))]
 
     async def notes(self, kinds: Sequence[str], limit: int = 100) -> Sequence[JournalRow]:

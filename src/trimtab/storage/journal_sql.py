@@ -5,7 +5,7 @@ Whatever runs at each turn or each request goes by an index: a test reads the pl
 
 from __future__ import annotations
 
-from trimtab.domain.actions import ActionState
+from trimtab.domain.actions import MOVE, MOVES_TOLD, ActionState
 from trimtab.storage.database import Schema
 from trimtab.storage.pruning import STAYING
 
@@ -38,7 +38,8 @@ SELECT_UNFINISHED = f"SELECT record FROM actions WHERE state IN ({_MARKS}) ORDER
 SELECT_COUNTS = "SELECT state, count(*) FROM actions GROUP BY state"
 SELECT_ACTION = "SELECT record FROM actions WHERE action_id = ?"
 SELECT_STATE = "SELECT state, record FROM actions WHERE action_id = ?"
-SELECT_HISTORY = f"SELECT {_COLUMNS} FROM journal WHERE action_id = ? ORDER BY seq"
+SELECT_HISTORY = f"""SELECT {_COLUMNS} FROM journal WHERE action_id = ?1 AND (kind <> '{MOVE}' OR seq IN
+    (SELECT seq FROM journal WHERE action_id = ?1 AND kind = '{MOVE}' ORDER BY seq DESC LIMIT {MOVES_TOLD})) ORDER BY seq"""
 SELECT_NOTES = f"SELECT {_COLUMNS} FROM journal WHERE kind = ? ORDER BY seq DESC LIMIT ?"
 SELECT_LAST = f"SELECT {_COLUMNS} FROM journal ORDER BY seq DESC LIMIT 1"
 SELECT_BATCH = f"SELECT {_COLUMNS} FROM journal WHERE seq > ? ORDER BY seq LIMIT ?"

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 
-from trimtab.domain.actions import ActionRecord, ActionState, JournalRow, pause_in_force
+from trimtab.domain.actions import MOVE, MOVES_TOLD, ActionRecord, ActionState, JournalRow, pause_in_force
 from trimtab.domain.metrics import Reading, Series, StoredSample
 from trimtab.storage.chain import EMPTY, TRANSITION, Chain, Head, corrupt, fence
 from trimtab.storage.codec import digest, encode, row_data
@@ -68,8 +68,11 @@ class MemoryJournal:
         return self._records.get(action_id)
 
     async def history(self, action_id: str) -> Sequence[JournalRow]:
-        """Every row of an action, in order."""
-        return [row for row in self._rows if row.action_id == action_id]
+        """Every row of an action, in order; of its moves only the latest `MOVES_TOLD`."""
+        rows = [row for row in self._rows if row.action_id == action_id]
+        moves = [row.seq for row in rows if row.kind == MOVE]
+        first = moves[-MOVES_TOLD] if len(moves) > MOVES_TOLD else 0
+        return [row for row in rows if row.kind != MOVE or row.seq >= first]
 
     async def notes(self, kinds: Sequence[str], limit: int = 100) -> Sequence[JournalRow]:
         """Rows of these kinds, newest first."""

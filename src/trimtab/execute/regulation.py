@@ -1,0 +1,81 @@
+"""All policies at work: which they are after a start, one turn of each, and what the executor asks of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+
+from trimtab.domain.actions import ActionRecord
+from trimtab.domain.actions import ActionState as S
+from trimtab.domain.goals import GuardState
+from trimtab.domain.regulation import HOLD, Policy
+from trimtab.execute.executor import Executor
+from trimtab.execute.policy_lever import REGULATION, PolicyLever
+from trimtab.execute.regulator import Regulator
+from trimtab.plan.regulation import policy_of
+
+LAG_SAMPLES = 5  # a guard is a mean over so many: it shows late what a move did
+
+
+class Regulations:
+    """The regulators by the id of their policy's lever. Answers `observer.Regulation` for the executor."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        levers: Sequence[PolicyLever] = (),
+        policies: Callable[[str], Policy] = policy_of,
+        *,
+        sample_seconds: float = 30.0,
+    ) -> None:
+        self._executor = executor
+        self.regulators = {
+            lever.spec.lever_id: Regulator(executor, lever, policies, lag=LAG_SAMPLES * sample_seconds) for lever in levers
+        }
+        executor.regulated(self)
+
+    async def open(self, now: float) -> None:
+        """After a start, before anything is recovered: which policies are in force, and which are so no longer."""
+        for regulator in self.regulators.values():
+            await regulator.open(now)
+        await self._say_orphans(now)
+
+    async def _say_orphans(self, now: float) -> None:
+        """A policy whose element is no longer regulated is let go; its levers stay where they are, for whoever has them now."""
+        for record in self._executor.book.in_state(S.KEPT_ON_PROBATION, S.KEPT):
+            action = record.action
+            if action.lever != REGULATION or action.to_value == HOLD or action.lever_id in self.regulators:
+                continue
+            why = f"{action.element} is no longer regulated by this configuration: {action.to_value} is let go, its levers stay"
+            if record.state is S.KEPT_ON_PROBATION:
+                await self._executor.book.move(record, S.YIELDED, why, now)
+            elif not any(row.kind == "let_go" for row in await self._executor.book.journal.history(record.action_id)):
+                await self._executor.book.note("let_go", why, now, action_id=record.action_id)
+                structlog.get_logger("trimtab").warning("Policy let go", reason=why, action_id=record.action_id)
+
+    def standing(self) -> list[dict[str, Any]]:
+        """Each policy, its set-points and its last moves."""
+        return [regulator.standing() for regulator in self.regulators.values()]
+
+    def in_force(self, record: ActionRecord) -> bool:
+        """Whether the policy that this action started is at work."""
+        regulator = self.regulators.get(record.action.lever_id)
+        at_work = regulator.in_force() if regulator is not None else None
+        return at_work is not None and at_work.action_id == record.action_id
+
+    def blameless(self, record: ActionRecord, guards: Sequence[GuardState]) -> frozenset[str]:
+        """The guards that the policy which this action started cannot have broken."""
+        regulator = self.regulators.get(record.action.lever_id)
+        return regulator.blameless(record, guards) if regulator is not None else frozenset()
+
+    def moved_since(self, locks: frozenset[str], moment: float) -> str | None:
+        """A lever of one of these names that a policy has moved since."""
+        near = (regulator for regulator in self.regulators.values() if regulator.spec.locks & locks)
+        return next((moved for regulator in near if (moved := regulator.moved_since(moment)) is not None), None)
+
+    def left(self, record: ActionRecord) -> Sequence[str]:
+        """The levers that the policy which this action started leaves to another hand."""
+        regulator = self.regulators.get(record.action.lever_id)
+        return regulator.left() if regulator is not None else ()
