@@ -154,8 +154,8 @@ ONE_MISTAKE = {
         "t.yaml:4:67: elements[0].levers[0].bounds: a lever of kind boolean has no bounds; remove them, or make the kind integer or float",
     ),
     "regulated": (
-        lever("bounds: [1, 4], mode: regulated"),
-        "t.yaml:4:66: elements[0].levers[0].mode: mode regulated is not supported yet in this version; use tuned",
+        lever("kind: boolean, mode: regulated"),
+        "t.yaml:4:65: elements[0].levers[0].mode: a lever of kind boolean has no scale to follow load on; use mode: tuned",
     ),
     "follows": (
         lever("bounds: [1, 4], cost_per_second: 5.0"),

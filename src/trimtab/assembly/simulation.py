@@ -51,6 +51,8 @@ class Simulation:
     missed_seconds: Mapping[str, float]  # goal id → how long it counted as missed
     tally: Tally
     rows: Mapping[str, Sequence[JournalRow]] = field(default_factory=dict)  # action id → its life
+    moves: Mapping[str, int] = field(default_factory=dict)  # regulated lever id → how often its policy moved it
+    regulation: Sequence[Mapping[str, Any]] = ()  # how each policy stood, see `Regulator.standing`
 
 
 class Counted:
@@ -111,7 +113,10 @@ async def live_through(
             progress((clock.now() - start) / seconds)
         records = agent.book.records
         rows = {record.action_id: await stores.journal.history(record.action_id) for record in records}
-        return Simulation(seconds, turns, records, tuple(agent.goal_states()), missed, tally, rows)
+        regulation = agent.regulation
+        return Simulation(
+            seconds, turns, records, tuple(agent.goal_states()), missed, tally, rows, regulation.moves(), regulation.standing()
+        )
 
 
 def refuse_real_systems(settings: Settings) -> None:

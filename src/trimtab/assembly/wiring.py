@@ -90,7 +90,9 @@ def assemble(
     evidence = LastAnalysis(monitor)
     book = Book(selfwatch.timed(stores.journal), LogNotifier())
     policies = policy_levers(levers)
-    executor = Executor(book, LeverBook([*levers, *policies]), evidence, clock, _trial_rules(settings), at_once=settings.max_concurrent_actions)
+    executor = Executor(
+        book, LeverBook([*levers, *policies]), evidence, clock, _trial_rules(settings), at_once=settings.max_concurrent_actions
+    )
     return AutonomousAgent(
         Parts(
             clock=clock,

@@ -78,6 +78,7 @@ def _document(run: Simulation, origin: dict[str, Any]) -> dict[str, Any]:
             "turns": run.turns,
             **origin,
             "actions": dict(Counter(record.state.value for record in run.records)),
+            "moves": dict(run.moves),
             "credited": sum(record.success is True for record in run.records),
             "missed_seconds": dict(run.missed_seconds),
             "sums": dict(run.tally.sums),
@@ -92,8 +93,16 @@ def _print(run: Simulation, document: dict[str, Any]) -> None:
         for record in run.records
     ]
     show.table("Actions", ("minute", "id", "state", "why"), rows)
+    if run.regulation:
+        _print_regulated(run)
     _print_goals(run, document)
     show.table("Plant", ("metric", "at the end"), [(name, show.quantity(name, value)) for name, value in run.tally.last.items()])
+
+
+def _print_regulated(run: Simulation) -> None:
+    levers = ((policy["policy"], lever, value) for policy in run.regulation for lever, value in policy["set_points"].items())
+    rows = [(lever, setting(value), str(run.moves.get(lever, 0)), policy) for policy, lever, value in levers]
+    show.table("Regulated", ("lever", "at the end", "moves", "policy"), rows)
 
 
 def _print_replay(run: Simulation, document: dict[str, Any], timezone: str) -> None:

@@ -293,7 +293,7 @@ class Executor:
             reason = f"{lever_id} may be moved again: {record.reason}"
             await self.book.note("unfrozen", reason, self._clock.now(), action_id=record.action_id, data={"lever": lever_id})
         if record.state is S.SIMULATED and record.snapshot is not None and not record.interrupted:
-            await self.levers.put(lever_id, record.snapshot, self._clock.now(), undo=True)  # a simulated lever: reads through again
+            await self.levers.put(lever_id, record.snapshot, self._clock.now(), undo=True)  # simulated levers read through again
             await self.levers.look(lever_id, self._clock.now())
         if record.state.terminal and record.state not in STANDING:
             self._recalls.pop(record.action_id, None)

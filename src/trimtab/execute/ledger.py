@@ -19,7 +19,7 @@ _UP = {"up": 1, "down": -1}
 
 @dataclass(slots=True)
 class Ledger:
-    """The moves of one action. `held` is what each moved lever should read, but for those in `doubt`: these may still be on the way."""
+    """The moves of one action. `held` is what each moved lever should read; those in `doubt` may still be on the way there."""
 
     action_id: str
     since: float  # Unix seconds: from when on another hand at a lever is a foreign one
@@ -88,7 +88,9 @@ def ledger_from(rows: Sequence[JournalRow], action_id: str, since: float, *, hel
     return found
 
 
-def blameless(ledger: Ledger, specs: Mapping[str, LeverSpec], guards: Iterable[GuardState], now: float, lag: float) -> frozenset[str]:
+def blameless(
+    ledger: Ledger, specs: Mapping[str, LeverSpec], guards: Iterable[GuardState], now: float, lag: float
+) -> frozenset[str]:
     """The ids of the guards that the moves cannot have broken.
 
     A move is to blame for `lag` seconds after its lever has settled, unless the guard was broken before it, or the lever is

@@ -6,6 +6,7 @@ Looks at the lever, asks for evidence, judges. What cannot be seen is said so, a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -17,7 +18,7 @@ from trimtab.domain.actions import ActionState as S
 from trimtab.domain.errors import LeverError
 from trimtab.domain.goals import GoalState, GuardState
 from trimtab.domain.ports import Clock
-from trimtab.domain.verdicts import Verdict
+from trimtab.domain.verdicts import Verdict, VerdictStatus
 from trimtab.domain.words import setting
 from trimtab.execute.book import Book
 from trimtab.execute.kin import disturbances, first_later, is_suspect, kin_of, successor_of, undisturbed
@@ -153,7 +154,8 @@ class Observer:
         judged = self._judged.get(record.action_id)
         if judged is None or judged[0] != newest:
             judged = self._judged[record.action_id] = (newest, self._judge(record, goal, t, y, kin))
-        return judged[1]
+        governs = self._levers.states[record.action.lever_id].spec.governs
+        return _within_its_goal(judged[1], goal) if governs and judged[1] is not None else judged[1]
 
     def _judge(self, record: ActionRecord, goal: GoalState, t: Array, y: Array, kin: Sequence[ActionRecord]) -> Verdict | None:
         moved = {other.executed_at for other in kin} | {other.ended_at for other in kin if other.rollback_reason is not None}
@@ -175,3 +177,11 @@ class Observer:
         t, y = self.evidence.samples(record.action.goal_id)
         keep = undisturbed(t, disturbances(kin)) & (t < first_later(record, kin))
         return t[keep], y[keep]
+
+
+def _within_its_goal(verdict: Verdict, goal: GoalState) -> Verdict:
+    """What a policy has made worse while its goal is met is no harm: to give back what is not needed is what it is for."""
+    if verdict.status is not VerdictStatus.WORSE or not goal.achieved:
+        return verdict
+    reason = f"{verdict.reason}; but the goal is met: what is not needed was given back"
+    return replace(verdict, status=VerdictStatus.INCONCLUSIVE, reason=reason)

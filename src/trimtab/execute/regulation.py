@@ -59,6 +59,11 @@ class Regulations:
         """Each policy, its set-points and its last moves."""
         return [regulator.standing() for regulator in self.regulators.values()]
 
+    def moves(self) -> dict[str, int]:
+        """How often each regulated lever was moved in this process."""
+        counts = [regulator.moved for regulator in self.regulators.values()]
+        return {lever_id: count for each in counts for lever_id, count in each.items()}
+
     def in_force(self, record: ActionRecord) -> bool:
         """Whether the policy that this action started is at work."""
         regulator = self.regulators.get(record.action.lever_id)

@@ -42,10 +42,12 @@ class Regulator:
         self.lever, self.spec = lever, lever.spec
         self.holding: str | None = None  # why no move is made now
         self._executor, self._book, self._levers = executor, executor.book, executor.levers
-        self._policies, self._lag = policies, lag
+        self.policies, self._lag = policies, lag
         self._made: dict[str, Policy] = {}
         self._ledger: Ledger | None = None
         self._since: dict[str, float] = {}  # lever → when it was taken up again
+        self.moved = dict.fromkeys(lever.spec.governs, 0)  # how often in this process, by lever
+        self._failure: str | None = None  # of the policy, which was said
         self._lock = asyncio.Lock()
         self._log = structlog.get_logger("trimtab")
         lever.put_back = self.put_back
@@ -145,11 +147,13 @@ class Regulator:
         name = str(record.action.to_value)
         try:
             if name not in self._made:
-                self._made[name] = self._policies(name)
+                self._made[name] = self.policies(name)
             return self._made[name].next(view)
         except Exception as error:  # a policy that breaks moves nothing, and takes nothing else down
-            self._log.exception("Policy failed", element=self.spec.element, policy=name)
             self.holding = f"the policy {name} of {self.spec.element} failed: {type(error).__name__}: {error}"
+            if self.holding != self._failure:
+                self._log.exception("Policy failed", element=self.spec.element, policy=name)
+            self._failure = self.holding
             return ()
 
     def _movable(self) -> Mapping[str, LeverState]:
@@ -204,6 +208,7 @@ class Regulator:
                 await self._came_to_nothing(record, ledger, move, error.message)
                 return
         await self._resolve(record, ledger)
+        self.moved[lever_id] += 1
         self._log.info("Move", lever=lever_id, move=f"{setting(move.from_value)} → {setting(move.to_value)}", reason=move.reason,
                        action_id=record.action_id)  # fmt: skip
 
@@ -242,9 +247,7 @@ class Regulator:
     async def _note(self, record: ActionRecord, ledger: Ledger, move: Move, sentence: str, **more: object) -> None:
         if record.simulated:
             more["simulated"] = True
-        await self._book.note(
-            MOVE, sentence, self._executor.now(), action_id=record.action_id, data=ledger.data(move, **more)
-        )
+        await self._book.note(MOVE, sentence, self._executor.now(), action_id=record.action_id, data=ledger.data(move, **more))
 
     # -- other hands
 

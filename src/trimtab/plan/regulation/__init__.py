@@ -18,7 +18,7 @@ class Reactive:
         state = next(iter(view.levers.values()))
         if not used or state.spec.bounds is None or not isinstance(state.value, int | float):
             return ()
-        step = state.spec.step * ((max(used) > BUSY) - (max(used) < IDLE))
+        step = state.spec.step * (int(max(used) > BUSY) - int(max(used) < IDLE))
         wanted = min(max(state.value + step, state.spec.bounds[0]), state.spec.bounds[1])
         value = state.spec.coerce(wanted)
         return () if value == state.value else (Move(state.spec.lever_id, state.value, value, view.now, f"used {max(used):.0%}"),)
