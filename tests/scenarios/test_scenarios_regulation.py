@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import numpy as np
-import pytest
 
 from trimtab.assembly.wiring import Stores, assemble
 from trimtab.config import load
@@ -18,7 +17,8 @@ from trimtab.systems.registry import registry
 START = 1_000_000.0
 YAML = """
 version: 1
-monitoring: {{interval_seconds: 10, analysis_interval_seconds: 10, optimization_interval_seconds: 60, execution_interval_seconds: 10}}
+monitoring: {{interval_seconds: 10, analysis_interval_seconds: 10, optimization_interval_seconds: 60,
+              execution_interval_seconds: 10}}
 corrective_action_cooldown_seconds: 300
 safety: {{simulation_mode: {simulate}}}
 api: {{enabled: false}}
@@ -64,7 +64,8 @@ class Following:
         rate = view.metrics["web_requests_per_second"][1][-1]
         state = view.levers["web/servers"]
         wanted = min(8, max(1, int(-(-rate // 8))))
-        return [] if wanted == state.value else [Move("web/servers", state.value, wanted, view.now, f"{rate:.0f} requests a second")]
+        why = f"{rate:.0f} requests a second"
+        return [] if wanted == state.value else [Move("web/servers", state.value, wanted, view.now, why)]
 
 
 class Stage:
