@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trimtab.analyze.analyzer import Analyzer as Analyzer
+    from trimtab.analyze.diagnosis import diagnose as diagnose
     from trimtab.analyze.fleet import FleetDetector as FleetDetector
     from trimtab.analyze.stream import Detection as Detection
     from trimtab.analyze.stream import StreamDetector as StreamDetector
@@ -23,9 +24,10 @@ _HOMES = {
     "FleetDetector": "fleet",
     "MonitorView": "view",
     "StreamDetector": "stream",
+    "diagnose": "diagnosis",
 }
 
-__all__ = ["Analyzer", "Detection", "FleetDetector", "MonitorView", "StreamDetector"]
+__all__ = ["Analyzer", "Detection", "FleetDetector", "MonitorView", "StreamDetector", "diagnose"]
 
 
 def __getattr__(name: str) -> Any:
