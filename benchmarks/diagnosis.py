@@ -1,14 +1,14 @@
 """Is the root cause among the first that a diagnosis names? On PetShop, and on call graphs drawn from a seed.
 
-PetShop (Hardt et al., "The PetShop Dataset", CLeaR 2024): 16 injected issues in an application of 41 components at low and at high
-traffic; given the call graph, the metrics of normal time, those around the issue and its target, rank the components. Nothing was
-fitted to it, so each half shows what the other would have chosen.
+PetShop (Hardt et al., "The PetShop Dataset", CLeaR 2024): 16 injected issues in an application of 41 components at low and at
+high traffic; given the call graph, the metrics of normal time, those around the issue and its target, rank the components.
+Nothing was fitted to it, so each half shows what the other would have chosen.
 
   top-1 ≥ .65, top-3 ≥ .90   on PetShop (its authors' notebook .65 / .83)
   calibrated                 on drawn graphs what is said with a probability of p comes true in p of the cases, within .15 or
                              three standard errors, in every fifth of the scale that 20 or more cases fall into
 
-Beside them, without a bar: the drawn graphs' own top-1 and top-3, with recent changes told, and without the graph; the time of one.
+Beside them, without a bar: the drawn graphs' own top-1 and top-3, with recent changes told, without the graph; and the time.
 
 Usage: python benchmarks/diagnosis.py [--data ../shared/data] [--seed 0] [--incidents 400] [--short]
 """
@@ -29,7 +29,6 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from diagnosis_worlds import Incident, incident
-
 from trimtab.analyze import diagnose
 from trimtab.domain.diagnosis import Change
 

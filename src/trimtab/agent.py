@@ -104,7 +104,7 @@ class AutonomousAgent(Desk):
     async def _analyze(self, now: float) -> None:
         """Turn the readings into how goals and guards stand, and into symptoms."""
         before = self.evidence.analysis
-        analysis = self.parts.analyzer.analyze(self.monitor, now, self.parts.settle_by_element)
+        analysis = self.parts.analyzer.analyze(self.monitor, now, self.parts.settle_by_element, self.recent_changes)
         self.evidence.analysis, self.evidence.now = analysis, now
         self.own_goals = self.parts.own_goals.look(self.monitor, now)
         report_holds(before, analysis, self._log)

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from trimtab.analyze.anomalies import AnomalyWatch
+from trimtab.analyze.diagnosis import Graph
 from trimtab.analyze.goals import GoalWatch
 from trimtab.analyze.guards import GuardWatch
 from trimtab.analyze.holds import hold, silent_series
 from trimtab.analyze.limits import LimitWatch
+from trimtab.analyze.suspicions import SuspicionWatch
 from trimtab.analyze.view import MonitorView
+from trimtab.domain.diagnosis import Change
 from trimtab.domain.goals import Analysis, Goal, GoalState, Guard, GuardState, Symptom
 from trimtab.domain.metrics import DEFAULT_THRESHOLDS, MetricType, Threshold
 
@@ -24,7 +27,7 @@ class Analyzer:
 
     `guards_by_element` maps an element to the guards of its levers; the key "" holds those of no element in particular.
     `deadband` is relative: a goal missed by less is not worth a change. `threshold_stddev` sets how far from the learned
-    behaviour an anomaly lies, see `StreamDetector`.
+    behaviour an anomaly lies, see `StreamDetector`. `graph` maps an element to those that it depends on.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class Analyzer:
         deadband: float = 0.05,
         threshold_stddev: float = 2.5,
         default_settle_seconds: float = DEFAULT_SETTLE_SECONDS,
+        graph: Graph | None = None,
     ) -> None:
         limits = DEFAULT_THRESHOLDS if thresholds is None else thresholds
         guards = [(element, guard) for element, several in (guards_by_element or {}).items() for guard in several]
@@ -43,12 +47,22 @@ class Analyzer:
         self._goals = [GoalWatch(goal, limits, deadband) for goal in goals]
         self._guards = [GuardWatch(guard, element) for element, guard in guards]
         self._limits = LimitWatch(limits)
+        self._suspicions = SuspicionWatch(graph)
         named = {goal.metric_name for goal in goals} | {guard.metric_name for _, guard in guards}
         self.named = frozenset(named)  # the metrics that goals and guards speak of
         self._anomalies = AnomalyWatch(threshold_stddev, first=self.named)
 
-    def analyze(self, view: MonitorView, now: float, settle_by_element: Mapping[str, float] | None = None) -> Analysis:
-        """How everything stands at `now`. `settle_by_element`: the longest settling time of each element's levers, in seconds."""
+    def analyze(
+        self,
+        view: MonitorView,
+        now: float,
+        settle_by_element: Mapping[str, float] | None = None,
+        changes: Sequence[Change] = (),
+    ) -> Analysis:
+        """How everything stands at `now`. `settle_by_element`: the longest settling time of each element's levers, in seconds.
+
+        `changes`: what was lately changed, as far as it is known.
+        """
         goals, missed = self._look_at_goals(view, now, settle_by_element or {})
         guards, breached = self._look_at_guards(view, now)
         passed, incomparable = self._limits.look(view, now)
@@ -56,7 +70,9 @@ class Analyzer:
         crowding = view.crowding()
         rest = [*incomparable, *silent_series(view, now, self.named), *([f"HOLD: {crowding}"] if crowding else [])]
         holds = self._say_holds(goals, guards, rest)
-        return Analysis(now, tuple(goals), tuple(guards), (*breached, *missed, *passed, *unusual), holds)
+        symptoms = (*breached, *missed, *passed, *unusual)
+        diagnoses = self._suspicions.look(symptoms, view, now, changes)
+        return Analysis(now, tuple(goals), tuple(guards), symptoms, holds, diagnoses)
 
     def _look_at_goals(self, view: MonitorView, now: float, settle: Mapping[str, float]) -> tuple[list[GoalState], list[Symptom]]:
         looks = [watch.look(view, now, settle, self._default_settle) for watch in self._goals]

@@ -2,10 +2,11 @@
 
     T = Σ c_i · y_i        over the samples of the abnormal window
 
-The weights c contrast the samples in which the symptom shows with those in which it does not, so that what was already different
-before it (another day, another version) is no evidence; where it shows in all of them, T compares their mean with the normal
-median. The same T over every window of the normal time is its null distribution, whatever the metric's: scale = the largest of
-its MAD, its 99th percentile / 2.33 and 5 % of the metric's median; the last not for shares of a whole, whose distance from it counts.
+The weights c contrast the samples in which the symptom shows with those in which it does not, so that what was already
+different before it (another day, another version) is no evidence; where it shows in all of them, T compares their mean with
+the normal median. The same T over every window of the normal time is its null distribution, whatever the metric's: scale = the
+largest of its MAD, its 99th percentile / 2.33 and 5 % of the metric's median; the last not for shares of a whole, where what
+is missing counts.
 
     log LR(z) = log f1(z) / f0(z),   f0: Student's t, 3 degrees of freedom;   f1: the same, SPREAD times as wide
 

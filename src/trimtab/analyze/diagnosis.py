@@ -4,11 +4,11 @@ One root cause r is supposed, and every element's trouble is explained by it or 
 
     log P(r | data) = log prior(r) + Σ_e log( p · LR_e + 1 − p ),   p = ROOT at r, RAISED where e depends on r, CHANCE elsewhere
 
-Trouble travels from the one that is called to its callers. Of what lies between the symptom and r, PATH is asked too: a chain is
-as strong as its weakest link. That another caller of r is calm speaks against nothing: it may not need what fails. LR_e is the
-likelihood ratio of what the element's metrics did while the symptom lasted (`deviations`), as a mixture over them: the metric that
-the symptom shows in weighs half, since means add up along a chain of calls where percentiles do not. How much is asked of an
-element is no trouble of its own.
+Trouble travels from the one that is called to its callers. Of what lies between the symptom and r, PATH is asked too: a chain
+is as strong as its weakest link. That another caller of r is calm speaks against nothing: it may not need what fails. LR_e is
+the likelihood ratio of what the element's metrics did while the symptom lasted (`deviations`), a mixture over them: the metric
+that the symptom shows in weighs half, since means add up along a chain of calls where percentiles do not. How much is asked of
+an element is no trouble of its own.
 Without a call graph an element's trouble counts as explained where it did not begin before r's.
 Recent changes move the prior: about 70 % of outages come from changes (Beyer et al., Site Reliability Engineering, 2016, ch. 1).
 """
@@ -55,9 +55,10 @@ def diagnose(
 ) -> tuple[Cause, ...]:
     """The suspected causes of a symptom in metric `target` = (element, metric), the likeliest first.
 
-    `normal`: metric → its samples (n,) while all was well; `abnormal`: the same (m,) around or since the symptom; both on one
-    grid of time for all metrics, NaN where there is no sample. `graph`: element → the elements that it calls; None where it is not
-    known. `changes` before `since` (Unix seconds, when the symptom began; None: all of them count as recent) raise a suspicion.
+    `normal`: metric → its samples (n,) while all was well; `abnormal`: the same (m,) around or since the symptom; both on
+    one grid of time for all metrics, NaN where there is no sample. `graph`: element → the elements that it calls; None
+    where it is not known. `changes` before `since` (Unix seconds, when the symptom began; None: all of them count as
+    recent) raise a suspicion.
 
     >>> wave, web, db, cache = np.sin(np.arange(200.0)), ("web", "latency_ms"), ("db", "latency_ms"), ("cache", "latency_ms")
     >>> normal = {web: 50 + wave, db: 10 + 0.2 * wave, cache: 1 + 0.1 * wave}

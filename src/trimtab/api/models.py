@@ -92,6 +92,7 @@ class StatusOut(BaseModel):
     config: ConfigOut | None = Field(None, description="Where the settings come from.")
     plan: str = Field("", description="What the last planning came to.", examples=["No action: every goal is met."])
     symptoms: list[str] = Field([], description="What is off, in words.")
+    diagnoses: list[str] = Field([], description="Where it probably began: the suspected causes of each symptom, in words.")
     awaiting_approval: list[str] = Field([], description="Ids of the actions that wait for a person.")
     frozen_levers: dict[str, str] = Field({}, description="Levers that may not be touched, each with the reason.")
     simulation_mode: bool = Field(False, description="Whether nothing is really set.", examples=[False])

@@ -172,6 +172,7 @@ def _analyzer(settings: Settings) -> Analyzer:
         settings.thresholds.by_type(),
         deadband=settings.decision.deadband,
         threshold_stddev=settings.anomaly_threshold_stddev,
+        graph={element.name: element.depends_on for element in settings.elements},
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass
 
+from trimtab.domain.diagnosis import Diagnosis
 from trimtab.domain.direction import Direction
 from trimtab.domain.metrics import Health, Severity, Trust
 
@@ -145,6 +146,11 @@ class Analysis:
     guards: tuple[GuardState, ...] = ()
     symptoms: tuple[Symptom, ...] = ()
     holds: tuple[str, ...] = ()  # one sentence for each goal, guard or sensor that cannot be trusted
+    diagnoses: tuple[Diagnosis, ...] = ()  # of symptoms that last
+
+    def diagnosis_of(self, symptom_id: str) -> Diagnosis | None:
+        """Why a symptom is there, None where nothing is suspected."""
+        return next((found for found in self.diagnoses if found.symptom_id == symptom_id), None)
 
     @property
     def warming(self) -> frozenset[str]:

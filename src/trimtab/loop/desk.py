@@ -14,12 +14,14 @@ from typing import Any
 from trimtab.domain.access import proof
 from trimtab.domain.actions import OURSELVES, ActionRecord, JournalRow, OptimizationAction, Plan
 from trimtab.domain.actions import ActionState as S
+from trimtab.domain.diagnosis import Change
 from trimtab.domain.errors import Conflict, StoreError
 from trimtab.domain.goals import GoalState
 from trimtab.domain.levers import LeverValue
 from trimtab.domain.metrics import Series, Trust
 from trimtab.execute import requests
 from trimtab.execute.regulation import Regulations
+from trimtab.loop.changes import recent_changes
 from trimtab.loop.gatekeeper import Gatekeeper
 from trimtab.loop.parts import Parts
 from trimtab.loop.schedule import Schedule, Stage
@@ -122,6 +124,12 @@ class Desk:
             last = (float(window.v[-1]), float(window.t[-1])) if len(window.t) else (None, None)
             found.append((series, *last, self.monitor.trust(series.metric_id, now)))
         return found
+
+    @property
+    def recent_changes(self) -> list[Change]:
+        """What was changed within the time that the windows show: our own actions, and other hands at our levers."""
+        now, reach = self.clock.now(), self.parts.window_seconds
+        return recent_changes(self.book.records, self.levers.states.values(), now, reach)
 
     def now(self) -> float:
         """The agent's time, Unix seconds."""

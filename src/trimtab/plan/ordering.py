@@ -9,11 +9,11 @@ from trimtab.domain.verdicts import VerdictStatus
 from trimtab.plan.history import History, improved, promising
 
 Decided = tuple[OptimizationAction, Decision]
-Rank = tuple[int, bool, float, float, float, int, bool, str, str]
+Rank = tuple[int, bool, float, float, float, float, int, bool, str, str]
 
 
 def in_order(decided: list[Decided], situation: Situation, history: History, beliefs: BeliefView) -> list[Decided]:
-    """The most urgent first: priority, then promise, expected improvement, lower risk, past success, a declared effect, name.
+    """The most urgent first: priority, then promise, expected improvement, lower risk, past success, suspicion, name.
 
     Improvement and success are what is believed by now, so that a lever which did nothing steps behind one not yet tried.
     """
@@ -30,11 +30,19 @@ def _rank(action: OptimizationAction, situation: Situation, history: History, be
         -round(belief.improvement, 9),  # sums differ in their last digit: that must not decide
         action.risk_level,
         -round(belief.p_success, 9),
+        -_suspicion(action, situation),
         _disappointments(action, history),
         declared == "unknown",
         action.lever_id,
         action.action_id,
     )
+
+
+def _suspicion(action: OptimizationAction, situation: Situation) -> float:
+    """How likely the trouble that the action is for began at its element, in tenths: less is no difference."""
+    wanted = [symptom.symptom_id for symptom in situation.analysis.symptoms if symptom.goal_id == action.goal_id]
+    found = [diagnosis for name in wanted if (diagnosis := situation.analysis.diagnosis_of(name)) is not None]
+    return max((round(diagnosis.probability_of(action.element), 1) for diagnosis in found), default=0.0)
 
 
 def _promising(action: OptimizationAction, history: History) -> bool:

@@ -37,6 +37,12 @@ class Case:
     trials: tuple[ActionRecord, ...]  # on this lever for this goal, newest first
     unsafe: tuple[ActionRecord, ...]  # trials on this lever that did harm
     guard_near: bool
+    suspected: str = ""  # the diagnosis in words
+
+    @property
+    def trigger(self) -> str:
+        """The symptom, and where it probably began."""
+        return f"{self.symptom.evidence}; {self.suspected}" if self.suspected else self.symptom.evidence
 
     @property
     def known_way(self) -> int:
@@ -66,6 +72,7 @@ def _cases(situation: Situation, history: History) -> Iterator[Case]:
         goal = _missed_goal(symptom, situation)
         if goal is None:
             continue
+        diagnosis = situation.analysis.diagnosis_of(symptom.symptom_id)
         for lever_id in sorted(situation.levers):
             state = situation.levers[lever_id]
             moving = any(record.action.lever_id == lever_id for record in history.active)
@@ -78,6 +85,7 @@ def _cases(situation: Situation, history: History) -> Iterator[Case]:
                     tuple(history.trials(lever_id, goal.goal.goal_id)),
                     tuple(history.unsafe(lever_id)),
                     any(_near(guard) for guard in situation.analysis.guards_of(state.spec.locks)),
+                    diagnosis.sentence if diagnosis is not None else "",
                 )
 
 
@@ -224,7 +232,7 @@ def _action(case: Case, value: LeverValue, now: float) -> OptimizationAction:
         description=f"run {spec.lever_id} to {aim}"
         if spec.run_once
         else f"{verb} {spec.lever_id} from {setting(case.value)} to {setting(value)} to {aim}",
-        trigger=case.symptom.evidence,
+        trigger=case.trigger,
         now=now,
     )
 
