@@ -165,7 +165,8 @@ def test_every_decision_is_numbered_listed_and_has_its_three_parts() -> None:
     folder = ROOT / "docs" / "decisions"
     index = (folder / "README.md").read_text(encoding="utf-8")
     notes = sorted(folder.glob("[0-9]*.md"))
-    assert [note.name[:4] for note in notes] == [f"{number:04}" for number in range(1, len(notes) + 1)]
+    numbers = [note.name[:4] for note in notes]
+    assert numbers == sorted(set(numbers))  # a number is given out before its note is there, so that there may be gaps
     for note in notes:
         text = note.read_text(encoding="utf-8")
         assert f"({note.name})" in index
