@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from trimtab.domain.actions import MOVE, JournalRow
-from trimtab.domain.goals import GuardState
+from trimtab.domain.goals import Goal, GuardState
 from trimtab.domain.levers import LeverSpec, LeverValue, way
 from trimtab.domain.regulation import Move
 
@@ -108,11 +108,29 @@ def blameless(
 def _may_have_broken(move: Move, spec: LeverSpec, state: GuardState, broken: Mapping[str, frozenset[str]]) -> bool:
     if state.guard.guard_id in broken.get(move.lever_id, frozenset()):
         return False
-    course = _UP.get(dict(spec.moves).get(state.guard.metric_name, ""), 0) * way(move.from_value, move.to_value)
+    course = _course(move, spec, state.guard.metric_name)
     if course == 0 or state.value is None:
         return True
     over = state.guard.max is not None and state.value > state.guard.max
     return course > 0 if over else course < 0
+
+
+def could_worsen(ledger: Ledger, specs: Mapping[str, LeverSpec], goal: Goal) -> bool:
+    """Whether any of the moves may have taken a goal's metric away from its target: all but those declared to help it.
+
+    >>> from trimtab.domain.direction import Direction
+    >>> up = Move("web/servers", 1, 2, 60.0, "load rises")
+    >>> servers = LeverSpec("servers", "web", bounds=(1, 3), moves=(("p95_seconds", "down"),))
+    >>> could_worsen(Ledger("a", 0.0, moves=[up]), {"web/servers": servers}, Goal("p95_seconds", 0.5, Direction.MINIMIZE))
+    False
+    """
+    known = (move for move in ledger.moves if move.lever_id in specs)
+    return any(_course(move, specs[move.lever_id], goal.metric_name) * goal.direction.sign <= 0 for move in known)
+
+
+def _course(move: Move, spec: LeverSpec, metric_name: str) -> int:
+    """+1 where the move is declared to take the metric up, -1 down, 0 where nothing is declared."""
+    return _UP.get(dict(spec.moves).get(metric_name, ""), 0) * way(move.from_value, move.to_value)
 
 
 def _values(found: object) -> dict[str, LeverValue]:

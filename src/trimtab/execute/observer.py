@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from trimtab.domain.actions import ActionRecord
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.errors import LeverError
-from trimtab.domain.goals import GoalState, GuardState
+from trimtab.domain.goals import Goal, GoalState, GuardState
 from trimtab.domain.ports import Clock
 from trimtab.domain.verdicts import Verdict, VerdictStatus
 from trimtab.domain.words import setting
@@ -76,8 +76,12 @@ class Regulation(Protocol):
         """A lever of one of these names that a policy has moved since."""
         ...
 
-    def left(self, record: ActionRecord) -> Sequence[str]:
-        """The levers that the policy which this action started leaves to another hand."""
+    def in_hand(self, record: ActionRecord) -> bool:
+        """Whether what is seen is the policy's doing: it has moved something, and left nothing to another hand."""
+        ...
+
+    def could_worsen(self, record: ActionRecord, goal: Goal) -> bool:
+        """Whether anything that the policy did may have made this goal's metric worse."""
         ...
 
 
@@ -111,7 +115,7 @@ class Observer:
             goal=self.evidence.goal(action.goal_id),
             guards=guards,
             goals_missed=self.evidence.missed(),
-            verdict=None if disturbed or self._left(record) else self._verdict(record, kin),
+            verdict=None if disturbed or not self._in_hand(record) else self._verdict(record, kin),
             recall=recall,
             quiet=not any(other.state.in_flight for other in kin),
             suspect=not any(other.state.in_flight for other in kin) if governs else is_suspect(record, kin, now),
@@ -141,9 +145,10 @@ class Observer:
         moved = self.regulation.moved_since(record.action.locks, since)
         return f"load had to be followed with {moved} meanwhile, so that nothing can be told apart" if moved else None
 
-    def _left(self, record: ActionRecord) -> bool:
-        """Whether what the policy does is no longer all its own: some of its levers were left to another hand."""
-        return self.regulation is not None and bool(self.regulation.left(record))
+    def _in_hand(self, record: ActionRecord) -> bool:
+        """Whether there is an effect to judge. A policy that has moved nothing has none yet."""
+        governs = bool(self._levers.states[record.action.lever_id].spec.governs)
+        return not governs or self.regulation is None or self.regulation.in_hand(record)
 
     def _verdict(self, record: ActionRecord, kin: Sequence[ActionRecord]) -> Verdict | None:
         goal = self.evidence.goal(record.action.goal_id)
@@ -154,8 +159,20 @@ class Observer:
         judged = self._judged.get(record.action_id)
         if judged is None or judged[0] != newest:
             judged = self._judged[record.action_id] = (newest, self._judge(record, goal, t, y, kin))
-        governs = self._levers.states[record.action.lever_id].spec.governs
-        return _within_its_goal(judged[1], goal) if governs and judged[1] is not None else judged[1]
+        verdict, governs = judged[1], bool(self._levers.states[record.action.lever_id].spec.governs)
+        return self._of_policy(record, verdict, goal) if governs and verdict is not None else verdict
+
+    def _of_policy(self, record: ActionRecord, verdict: Verdict, goal: GoalState) -> Verdict:
+        """Worse is no harm while the goal is met, nor where every move was one that helps it: then the load has risen."""
+        if verdict.status is not VerdictStatus.WORSE:
+            return verdict
+        if goal.achieved:
+            why = "but the goal is met: what was not needed was given back"
+        elif self.regulation is not None and not self.regulation.could_worsen(record, goal.goal):
+            why = "but every move was one that helps: the load has risen"
+        else:
+            return verdict
+        return replace(verdict, status=VerdictStatus.INCONCLUSIVE, reason=f"{verdict.reason}; {why}")
 
     def _judge(self, record: ActionRecord, goal: GoalState, t: Array, y: Array, kin: Sequence[ActionRecord]) -> Verdict | None:
         moved = {other.executed_at for other in kin} | {other.ended_at for other in kin if other.rollback_reason is not None}
@@ -177,11 +194,3 @@ class Observer:
         t, y = self.evidence.samples(record.action.goal_id)
         keep = undisturbed(t, disturbances(kin)) & (t < first_later(record, kin))
         return t[keep], y[keep]
-
-
-def _within_its_goal(verdict: Verdict, goal: GoalState) -> Verdict:
-    """What a policy has made worse while its goal is met is no harm: to give back what is not needed is what it is for."""
-    if verdict.status is not VerdictStatus.WORSE or not goal.achieved:
-        return verdict
-    reason = f"{verdict.reason}; but the goal is met: what is not needed was given back"
-    return replace(verdict, status=VerdictStatus.INCONCLUSIVE, reason=reason)

@@ -9,7 +9,7 @@ import structlog
 
 from trimtab.domain.actions import ActionRecord
 from trimtab.domain.actions import ActionState as S
-from trimtab.domain.goals import GuardState
+from trimtab.domain.goals import Goal, GuardState
 from trimtab.domain.regulation import HOLD, Policy
 from trimtab.execute.executor import Executor
 from trimtab.execute.policy_lever import REGULATION, PolicyLever
@@ -80,7 +80,12 @@ class Regulations:
         near = (regulator for regulator in self.regulators.values() if regulator.spec.locks & locks)
         return next((moved for regulator in near if (moved := regulator.moved_since(moment)) is not None), None)
 
-    def left(self, record: ActionRecord) -> Sequence[str]:
-        """The levers that the policy which this action started leaves to another hand."""
+    def in_hand(self, record: ActionRecord) -> bool:
+        """Whether what is seen is the policy's doing: it has moved something, and left nothing to another hand."""
         regulator = self.regulators.get(record.action.lever_id)
-        return regulator.left() if regulator is not None else ()
+        return regulator is not None and bool(regulator.moves_of(record)) and not regulator.left()
+
+    def could_worsen(self, record: ActionRecord, goal: Goal) -> bool:
+        """Whether anything that the policy did may have made this goal's metric worse."""
+        regulator = self.regulators.get(record.action.lever_id)
+        return regulator is not None and regulator.could_worsen(record, goal)

@@ -17,13 +17,13 @@ import structlog
 from trimtab.domain.actions import MOVE, ActionRecord
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.errors import LeverError, Permanent, Retryable, StoreError
-from trimtab.domain.goals import GuardState
+from trimtab.domain.goals import Goal, GuardState
 from trimtab.domain.levers import LeverSpec
 from trimtab.domain.regulation import HOLD, Move, Policy, RegulationView
 from trimtab.domain.situation import LeverState
 from trimtab.domain.words import setting
 from trimtab.execute.executor import Executor
-from trimtab.execute.ledger import Ledger, blameless, ledger_from
+from trimtab.execute.ledger import Ledger, blameless, could_worsen, ledger_from
 from trimtab.execute.policy_lever import PolicyLever
 from trimtab.execute.trial import PROBE_SECONDS, in_doubt
 
@@ -337,6 +337,14 @@ class Regulator:
         if self._ledger is None or self._ledger.action_id != record.action_id:
             return frozenset(state.guard.guard_id for state in guards)
         return blameless(self._ledger, self._specs(), guards, self._executor.now(), self._lag)
+
+    def moves_of(self, record: ActionRecord) -> Sequence[Move]:
+        """The moves under this action, oldest first."""
+        return self._ledger.moves if self._ledger is not None and self._ledger.action_id == record.action_id else ()
+
+    def could_worsen(self, record: ActionRecord, goal: Goal) -> bool:
+        """Whether any of them may have made this goal's metric worse."""
+        return self._ledger is not None and bool(self.moves_of(record)) and could_worsen(self._ledger, self._specs(), goal)
 
     def moved_since(self, moment: float) -> str | None:
         """A lever that the policy has moved since."""
