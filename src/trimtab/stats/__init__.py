@@ -11,16 +11,19 @@ from trimtab.stats.regimes import FALSE_SPLITS, change_points, difference_noise
 from trimtab.stats.rhythm import Rhythm, find_rhythm
 from trimtab.stats.scale import TAME_SDS, loudness, mad_sd, median, medians, tame, tame_history, trailing_median
 from trimtab.stats.tails import steady_tail
+from trimtab.stats.volatility import Volatility, find_volatility
 
 __all__ = [
     "FALSE_SPLITS",
     "TAME_SDS",
     "Ar1",
     "Rhythm",
+    "Volatility",
     "change_points",
     "critical_t",
     "difference_noise",
     "find_rhythm",
+    "find_volatility",
     "fit_ar1",
     "fit_core",
     "level_precision",

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 TAUS = (2.0, 10.0)  # expected differences in noise units, weighed equally: from a gain of an sd or two to a broken service
-SMALL, SMALL_SHARE = 0.4, 0.7  # the smallest gain worth finding, in noise units, and the weight it has beside the others
+SMALL, SMALL_SHARE = 0.4, 0.85  # the smallest gain worth finding, in noise units, and the weight it has beside the others
 _T_RANGE, _PARTS, _ROUNDS = (0.5, 1e5), 16, 5  # search for the critical t: 12 / 15⁵ on the log scale, rounded down
 
 

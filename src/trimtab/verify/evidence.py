@@ -54,14 +54,17 @@ def bounds(evidence: Sequence[Evidence], look: int, alpha: float) -> list[tuple[
     ]
 
 
-def weigh(y: Array, gaps: Array, null: Null, last: Array | None = None, level: Array | None = None) -> Evidence:
+def weigh(
+    y: Array, gaps: Array, null: Null, loud: Array | None = None, last: Array | None = None, level: Array | None = None
+) -> Evidence:
     """Evidence at every look, from samples `y` (m,) or (k, m) after the action, inner scale.
 
     `gaps` (m,): sampling intervals since the sample before (the first: since the last one before the action). `last`, `level`
-    (k, 1): the states and levels at the moment of acting, where they are not the account's own.
+    (k, 1): the states and levels at the moment of acting, where they are not the account's own. `loud` (m,) or (k, m): variance
+    of the noise at each sample, relative to the usual, where that is known to change.
     """
     phi = np.power(null.rho, gaps)
-    variance = np.maximum(1.0 - phi * phi, 1e-6)
+    variance = np.maximum(1.0 - phi * phi, 1e-6) * (1.0 if loud is None else loud)
     weight = 1.0 - phi
     pull = weight.copy()
     weight[0] = 1.0
@@ -75,13 +78,13 @@ def weigh(y: Array, gaps: Array, null: Null, last: Array | None = None, level: A
 
 
 def _accumulate(rest: Array, weight: Array, pull: Array, variance: Array, null: Null) -> Evidence:
-    a = np.cumsum(weight * weight / variance)
+    a = np.cumsum(weight * weight / variance, axis=-1)
     b = np.cumsum(weight * rest / variance, axis=-1)
-    c = np.cumsum(weight * pull / variance)
+    c = np.cumsum(weight * pull / variance, axis=-1)
     square = np.cumsum(rest * rest / variance, axis=-1)
     difference = b / a
     spread = 1.0 / a + np.square(c / a) * null.level_variance
-    df = null.df + np.arange(a.size)
+    df = null.df + np.arange(a.shape[-1])
     noise = (null.df * null.sd**2 + np.maximum(square - b * b / a, 0.0)) / df
     return Evidence(
         difference, np.sqrt(noise * spread), np.broadcast_to(1.0 / spread, a.shape), df.astype(np.float64), null.widen

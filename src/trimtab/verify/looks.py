@@ -82,7 +82,8 @@ def follow(trial: Trial, t: Array, y: Array, x: Array) -> Looks:
     if fresh:
         gaps = np.maximum(np.diff(times, prepend=trial.last_t) / trial.interval, 1e-3)
         calm = tame(values, trial.past.limit)
-        evidence = tuple(tuple(weigh(calm, gaps, view) for view in views) for views in trial.accounts)
+        loud = None if trial.past.volatility is None else trial.past.volatility.after(calm)
+        evidence = tuple(tuple(weigh(calm, gaps, view, loud) for view in views) for views in trial.accounts)
     sound = (np.arange(1, fresh + 1) >= MIN_AFTER) & (missing[known][:fresh] <= MAX_MISSING) & ~frozen(trial, y[known][:fresh])
     return Looks(trial, times, evidence, sound, t.size, int(known.sum()) - fresh, float(missing[-1]) if t.size else 0.0)
 

@@ -22,8 +22,10 @@ from numpy.typing import NDArray
 from trimtab.stats import (
     FALSE_SPLITS,
     TAME_SDS,
+    Volatility,
     change_points,
     difference_noise,
+    find_volatility,
     fit_ar1,
     fit_core,
     level_precision,
@@ -48,6 +50,7 @@ DRIFT_SHARE = 0.6  # no single step of a ramp is more of it than this
 CORE = 30  # samples of the current regime before it may hold episodes
 MEMORY = 300.0  # samples of noise that weigh against what the samples after the action show of it
 LONG = 400  # samples; a shorter history may lie half in an episode, and has no core
+LOUDEST = 6.0  # times the usual size of noise that comes and goes
 LEAST_SPREAD, MEAN_TO_SD = 0.7, 1.2533  # √(π/2): makes the mean absolute deviation consistent for a normal standard deviation
 JUST_NOW = 3  # samples, too few for a shift to be seen
 RECENT_CHANGE = 20.0  # intervals; a shift this soon after one of our own changes was ours
@@ -83,6 +86,7 @@ class Past:
     y: Array  # (n,) the tamed history
     limit: float  # how far a lone sample may stand out, inner scale
     shifted: bool  # whether its level is proven to have shifted
+    volatility: Volatility | None  # None where its noise is of one size
 
     @property
     def nulls(self) -> tuple[Null, ...]:
@@ -102,17 +106,23 @@ def read_past(t: Array, y: Array, floor: float, changes: tuple[float, ...] = (),
     """
     limit = TAME_SDS * max(floor, _spread(y - trailing_median(y)))
     calm = tame_history(y, limit)
-    louder = loudness(calm) if y.size >= LONG else 1.0
-    proven, suspected = _shifts(calm, floor, FALSE_SPLITS), _shifts(calm, floor, SUSPICION[y.size >= LONG])
+    volatility = find_volatility(calm) if y.size >= LONG else None
+    if volatility is not None:  # what is an outlier when all is calm is none in a loud hour
+        limit *= LOUDEST
+        calm = tame_history(y, limit)
+        volatility = find_volatility(calm)
+    louder = loudness(calm) if y.size >= LONG and volatility is None else 1.0
+    even = calm if volatility is None else volatility.evened(calm)
+    proven, suspected = _shifts(even, floor, FALSE_SPLITS), _shifts(even, floor, SUSPICION[y.size >= LONG])
     whole = _louder(_stationary(calm, floor, variance), louder)
     shifted = len(proven) > 1
     if len(suspected) == 1:
-        return Past(whole, whole, None, _on_its_way(y, whole, floor), None, 0, None, calm, limit, shifted)
+        return Past(whole, whole, None, _on_its_way(y, whole, floor), None, 0, None, calm, limit, shifted, volatility)
     now = _louder(_current_regime(calm, suspected, floor, variance), louder)
     beyond = replace(now, bars=1 if now.level > whole.level else -1)  # the other way, the whole is the harder one to beat
     drifts = _on_its_way(y, now, floor)
     if not shifted:
-        return Past(beyond, whole, None, drifts, None, suspected[-1], None, calm, limit, shifted)
+        return Past(beyond, whole, None, drifts, None, suspected[-1], None, calm, limit, shifted, volatility)
     start = proven[-1]
     young = y.size < LONG or start > y.size // 2  # else what came before it is not what is usual
     usual = median(calm[:start]) if young else whole.level
@@ -120,8 +130,8 @@ def read_past(t: Array, y: Array, floor: float, changes: tuple[float, ...] = (),
     if not away or _came_back_before(t, calm, start, usual, changes):
         returns = _returning(whole if y.size >= LONG else now, usual, start)
         begins = _begun_just_now(calm, now, whole) if y.size >= LONG else None
-        return Past(beyond, whole, returns, drifts, begins, suspected[-1], None, calm, limit, shifted)
-    return Past(now, None, None, drifts, None, suspected[-1], usual, calm, limit, shifted)
+        return Past(beyond, whole, returns, drifts, begins, suspected[-1], None, calm, limit, shifted, volatility)
+    return Past(now, None, None, drifts, None, suspected[-1], usual, calm, limit, shifted, volatility)
 
 
 def _spread(x: Array) -> float:

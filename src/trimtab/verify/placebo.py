@@ -33,6 +33,7 @@ RECENT = 60  # samples that a past level is known by, at most
 COSTLY = 1.5  # widening from which on a second view is worth its chance of error
 BY_CHANCE, WORST = 4, 1  # the rank of the ratio that counts: one or two of sixty are above 1 by chance …
 # … unless the level is proven to shift, when the worst that it did may come again
+FORETOLD = 1.3  # least widening where the size of the noise has to be foretold: that is off by about a third
 REACH = 2.5  # standard deviations
 
 
@@ -41,6 +42,7 @@ class Placebos:
     """Moments of a history at which one would have acted, and for how long each is followed."""
 
     y: Array
+    loud: Array | None  # (n,) variance of the noise at each sample, where it is known to change
     moments: NDArray[np.intp]
     horizon: int
     alpha: float
@@ -77,7 +79,9 @@ def _like(null: Null, view: Null) -> Null:
 def _placebos(past: Past, alpha: float, *, upper: bool) -> Placebos:
     horizon = min(HORIZON, past.y.size // LEAST_WINDOWS)
     moments = extremes(past.y, max(TRIGGER, horizon // 2), past.y.size - horizon - 1, upper=upper)
-    return Placebos(past.y, moments, horizon, alpha, WORST if past.shifted else BY_CHANCE)
+    loud = None if past.volatility is None else past.volatility.squares
+    rank = WORST if past.shifted or past.volatility is not None else BY_CHANCE
+    return Placebos(past.y, loud, moments, horizon, alpha, rank)
 
 
 def _views(placebos: Placebos, null: Null, run: int | None) -> Views:
@@ -96,6 +100,8 @@ def widening(placebos: Placebos, null: Null, run: int | None) -> tuple[float, fl
     if placebos.moments.size < BY_CHANCE:
         return 1.0, 1.0
     up, down = (_factor(side, placebos.rank) for side in _largest_ratios(placebos, null, run))
+    if placebos.loud is not None:  # what is loud is so both ways, and louder when one acts than at most other extremes
+        return (max(up, down, FORETOLD),) * 2
     return (max(up, down),) * 2 if min(up, down) >= COSTLY else (up, down)  # what shifts both ways has no better side
 
 
@@ -116,18 +122,22 @@ def extremes(y: Array, stretch: int, end: int, *, upper: bool) -> NDArray[np.int
 
 def _largest_ratios(placebos: Placebos, null: Null, run: int | None) -> tuple[Array, Array]:
     y, moments, horizon = placebos.y, placebos.moments, placebos.horizon
-    after = np.lib.stride_tricks.sliding_window_view(y, horizon)[moments + 1]
+    after, loud = _after(y, moments, horizon), None if placebos.loud is None else _after(placebos.loud, moments, horizon)
     level: Array | None = None
     if run is not None:
         level = running_means(y, run)[moments + 1 - run][:, None]
         null = replace(null, level_variance=1.0 / level_precision(run, null.rho))
-    evidence = weigh(after, np.ones(horizon), null, last=y[moments][:, None], level=level)
+    evidence = weigh(after, np.ones(horizon), null, loud, last=y[moments][:, None], level=level)
     t = evidence.difference / evidence.error / _critical(evidence.information, null.df, placebos.alpha)
     return t.max(axis=1), (-t).max(axis=1)
 
 
+def _after(values: Array, moments: NDArray[np.intp], horizon: int) -> Array:
+    """What followed each moment, (moments, horizon)."""
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(values, horizon)[moments + 1])
+
+
 def _critical(information: Array, df: float, alpha: float) -> Array:
-    """`critical_t` at every look (horizon,), interpolated between a dozen of them."""
-    some = np.unique(np.geomspace(1, information.size, 12).astype(int)) - 1
-    exact = critical_t(information[some], df, alpha)
-    return np.interp(np.arange(information.size), some, exact)
+    """`critical_t` at every look, interpolated between a dozen of them."""
+    some = np.geomspace(float(information.min()), float(information.max()), 12)
+    return np.interp(information, some, critical_t(some, df, alpha))
