@@ -10,7 +10,7 @@ an autocorrelation taken too low makes verdicts boast, one taken too high makes 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ PRIOR_RHO = 0.5  # what a metric sampled every few seconds is taken for until it
 PRIOR_SAMPLES = 8.0  # how many samples that opinion is worth
 MAX_RHO = 0.995
 CORE_SDS, CORE_RUN = 3.0, 5  # robust standard deviations; samples
+BLOCK, LEAST_BLOCKS, SLOW = 30, 40, 1.4  # samples; blocks; times the variance that block means would have by themselves
 CORE_LEAST = 0.5  # share of the samples; with fewer, episodes are the rule
 
 
@@ -68,11 +69,25 @@ def fit_core(y: Array, floor: float = 0.0) -> tuple[float, Ar1]:
         return float(y.mean()), fit_ar1(y, floor=floor)
     level = float(y[inside].mean())
     if n == y.size:
-        return level, fit_ar1(y, floor=floor)
+        return level, _with_slow_part(fit_ar1(y, floor=floor), y - level, inside)
     rest = np.where(inside, y - level, 0.0)
     square, pairs = float(rest @ rest) / n, max(1, int((inside[1:] & inside[:-1]).sum()))
     rho = _cautious(float(rest[1:] @ rest[:-1]) / pairs / square if square > 0.0 else 0.0, n, 1)
-    return level, Ar1(rho, max(floor, math.sqrt(square)), max(1.0, n - 2.0))
+    return level, _with_slow_part(Ar1(rho, max(floor, math.sqrt(square)), max(1.0, n - 2.0)), rest, inside)
+
+
+def _with_slow_part(fit: Ar1, rest: Array, inside: NDArray[np.bool_]) -> Ar1:
+    """The fit, louder where means over BLOCK samples vary clearly more than it says: under quick noise something slow goes on.
+
+    Counts whose rate wanders are such: one sample says little of the next, and yet a whole stretch may lie above the rest.
+    """
+    whole = slice(0, rest.size // BLOCK * BLOCK)
+    kept = inside[whole].reshape(-1, BLOCK).all(axis=1)
+    if kept.sum() < LEAST_BLOCKS or fit.sd == 0.0:
+        return fit
+    seen = float(np.square(rest[whole].reshape(-1, BLOCK)[kept].mean(axis=1)).mean())
+    more = seen * level_precision(BLOCK, fit.rho) / fit.sd**2
+    return replace(fit, sd=fit.sd * math.sqrt(more)) if more > SLOW else fit
 
 
 def within(y: Array, starts: tuple[int, ...]) -> Array:
