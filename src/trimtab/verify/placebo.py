@@ -3,7 +3,7 @@
 Actions that never happened are placed at the extremes of the history, where one would have acted, and the evidence is followed
 over all looks. The standard errors are multiplied by the third largest |t| / critical t that these placebos reach, for rises and
 falls apart: bursts, shifts and heavy tails that the AR(1) account does not know pay for themselves. Never below 1. Where levels
-are proven to shift, or the third is far above 1, by the largest. Fisher (1935), randomisation inference; the maximum over looks
+are proven to shift, noise is lopsided or of changing size, or the third is far above 1, by the largest. Fisher (1935), randomisation inference; the maximum over looks
 makes it valid at every peek. Silent where history is short.
 
 Where that costs much, the account gets a second view, with values clipped `REACH` deviations from its level, as Huber (1964)
@@ -34,6 +34,7 @@ COSTLY = 1.5  # widening from which on a second view is worth its chance of erro
 BY_CHANCE, WORST = 4, 1  # the rank of the ratio that counts: one or two of sixty are above 1 by chance …
 # … unless the level is proven to shift, when the worst that it did may come again
 FORETOLD = 1.3  # least widening where the size of the noise has to be foretold: that is off by about a third
+SKEWED = 0.8  # Poisson counts of less than one and a half a sample
 REACH = 2.5  # standard deviations
 
 
@@ -80,8 +81,20 @@ def _placebos(past: Past, alpha: float, *, upper: bool) -> Placebos:
     horizon = min(HORIZON, past.y.size // LEAST_WINDOWS)
     moments = extremes(past.y, max(TRIGGER, horizon // 2), past.y.size - horizon - 1, upper=upper)
     loud = None if past.volatility is None else past.volatility.squares
-    rank = WORST if past.shifted or past.volatility is not None else BY_CHANCE
+    uneven = past.shifted or past.volatility is not None or lopsided(past.y)
+    rank = WORST if uneven else BY_CHANCE
     return Placebos(past.y, loud, moments, horizon, alpha, rank)
+
+
+def lopsided(y: Array) -> bool:
+    """Whether values (n,) go further up than down, or the other way, as those of rare events do: skewness beyond SKEWED.
+
+    >>> lopsided(np.tile([0.0, 0.0, 0.0, 2.0], 100)), lopsided(np.tile([0.0, 1.0, 2.0], 100))
+    (True, False)
+    """
+    rest = y - y.mean()
+    sd = float(rest.std())
+    return sd > 0.0 and abs(float(np.mean((rest / sd) ** 3))) > SKEWED
 
 
 def _views(placebos: Placebos, null: Null, run: int | None) -> Views:
