@@ -1,4 +1,4 @@
-"""Further series that a verdict has to be honest on: volatility, counts, ratios, saw-teeth, quantised values. For `verdicts.py`."""
+"""Further series to be honest on: volatility, counts, ratios, saw-teeth, quantised values. Read by `verdicts.py`."""
 
 from __future__ import annotations
 

@@ -250,10 +250,10 @@ class AutonomousAgent(Desk):
             self._out_of_trouble("journal")
 
     async def _remember(self, now: float) -> None:
-        """Fill the windows of what goals and guards speak of from the store: a restart need not learn its baseline anew."""
+        """Fill the windows of what goals and guards rest on from the store: a restart need not learn its baseline anew."""
         try:
             for series in await self.parts.store.series():
-                if series.name in self.parts.analyzer.named:
+                if series.name in self.parts.analyzer.remembered:
                     samples = await self.parts.store.query(series.metric_id, now - self.parts.window_seconds, now)
                     self.monitor.restore([(series, [t for t, _ in samples], [v for _, v in samples])])
         except StoreError as error:

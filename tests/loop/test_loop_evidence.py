@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -111,3 +113,55 @@ def test_met(achieved, met):
 def test_guards_are_those_of_the_elements_asked_for():
     states = tuple(GuardState(Guard("errors", max=0.1), element, 0.0, False, OK) for element in ("shop", "web"))
     assert [state.element for state in evidence(guards=states).guards(frozenset({"web", "db"}))] == ["web"]
+
+
+def beside(ties, *, controls=(), element="shop", offset=0.2):
+    """An evidence with the goal's metric on three elements, and another metric on the last of them."""
+    sensors = [Still() for _ in range(4)]
+    series = [Series.named(GOAL.metric_name, name) for name in ("shop", "db", "web")] + [Series.named("load", "web")]
+    for sensor, one in zip(sensors, series, strict=True):
+        sensor.name, sensor.element, sensor.metric_names = f"{one.element}-{one.name}", one.element, (one.name,)
+    monitor = Monitor(sensors, interval_seconds=1.0, window_seconds=3600.0)
+    for second in range(60):
+        for index, (sensor, one) in enumerate(zip(sensors, series, strict=True)):
+            at = second + offset * index
+            monitor.post(sensor, [Reading(one, steady(second) + index, at)], at)
+    found = LastAnalysis(monitor, ties)
+    found.now = 60.0
+    goal = replace(GOAL, element=element, controls=controls)
+    found.analysis = Analysis(60.0, (GoalState(goal, element or "", 0.3, 0.3, False, 0.5, 0.5, OK),))
+    return found, goal.goal_id
+
+
+def test_controls_are_the_same_metric_elsewhere_where_nothing_is_shared():
+    ties = {"shop": frozenset({"shop", "db"}), "db": frozenset({"db"}), "web": frozenset({"web"})}
+    found, goal_id = beside(ties)
+    controls = found.controls(goal_id, ties["shop"])
+    assert list(controls) == [f"web/{GOAL.metric_name}"]
+    (web,) = controls.values()
+    assert web.ties == frozenset({"web"})
+    assert web.values == pytest.approx(found.samples(goal_id)[1] + 2.0)
+    assert found.controls(goal_id, frozenset({"shop", "web"})).keys() == {f"db/{GOAL.metric_name}"}
+
+
+def test_what_depends_on_the_element_acted_on_is_no_control():
+    found, goal_id = beside({"web": frozenset({"web", "shop"})})
+    assert f"web/{GOAL.metric_name}" not in found.controls(goal_id, frozenset({"shop"}))
+
+
+def test_a_goal_may_name_its_controls():
+    found, goal_id = beside({"web": frozenset({"web", "shop"})}, controls=("load", "nothing"))
+    controls = found.controls(goal_id, frozenset({"shop", "db"}))
+    assert list(controls) == ["load"]
+    assert controls["load"].ties == frozenset({"web", "shop"})
+
+
+def test_a_goal_over_all_elements_has_none_by_itself():
+    found, goal_id = beside({}, element=None)
+    assert found.controls(goal_id, frozenset({"shop"})) == {} == found.controls("goal:nobody", frozenset())
+
+
+def test_samples_taken_at_other_times_are_no_controls():
+    found, goal_id = beside({}, offset=0.9)
+    (web,) = [c for name, c in found.controls(goal_id, frozenset({"shop"})).items() if name.startswith("web")]
+    assert np.isfinite(web.values).sum() <= 59

@@ -50,6 +50,7 @@ class Analyzer:
         self._suspicions = SuspicionWatch(graph)
         named = {goal.metric_name for goal in goals} | {guard.metric_name for _, guard in guards}
         self.named = frozenset(named)  # the metrics that goals and guards speak of
+        self.remembered = self.named.union(*(goal.controls for goal in goals))  # what a verdict may look back on, too
         self._anomalies = AnomalyWatch(threshold_stddev, first=self.named)
 
     def analyze(

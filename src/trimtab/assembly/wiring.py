@@ -87,7 +87,7 @@ def assemble(
         interval_seconds=settings.monitoring.interval_seconds,
         window_seconds=60.0 * settings.analysis_window_minutes,
     )
-    evidence = LastAnalysis(monitor)
+    evidence = LastAnalysis(monitor, {element.name: locks_of(settings, element.name) for element in settings.elements})
     book = Book(selfwatch.timed(stores.journal), LogNotifier())
     policies = policy_levers(levers)
     executor = Executor(

@@ -28,11 +28,14 @@ class GoalSettings(Part):
     element: Name | None = None
     where: dict[str, str] = Field(default_factory=dict)
     aggregate: Aggregate = "mean"
+    controls: tuple[MetricName, ...] = ()  # metrics that no action for this goal can touch
 
     def goal(self) -> Goal:
         """The goal as the rest of trimtab knows it."""
         where = tuple(sorted(self.where.items()))
-        return Goal(self.metric_name, self.target_value, self.direction, self.weight, self.element, where, self.aggregate)
+        return Goal(
+            self.metric_name, self.target_value, self.direction, self.weight, self.element, where, self.aggregate, self.controls
+        )
 
 
 class GuardSettings(Part):

@@ -25,6 +25,7 @@ class Goal:
     element: str | None = None
     where: tuple[tuple[str, str], ...] = ()
     aggregate: str = "mean"  # over matching series: mean | max | min | sum
+    controls: tuple[str, ...] = ()  # metrics that no action for this goal can touch, and that share what moves it by itself
 
     @property
     def goal_id(self) -> str:

@@ -21,6 +21,7 @@ from trimtab.domain.ports import Clock
 from trimtab.domain.verdicts import Verdict, VerdictStatus
 from trimtab.domain.words import setting
 from trimtab.execute.book import Book
+from trimtab.execute.controls import Control, Controls
 from trimtab.execute.kin import disturbances, first_later, is_suspect, kin_of, successor_of, undisturbed
 from trimtab.execute.levers import LeverBook
 from trimtab.execute.trial import Seen, TrialRules
@@ -50,6 +51,10 @@ class Evidence(Protocol):
 
     def samples(self, goal_id: str) -> tuple[Array, Array]:
         """Times (n,) and values (n,) of a goal's metric."""
+        ...
+
+    def controls(self, goal_id: str, locks: frozenset[str]) -> Mapping[str, Control]:
+        """Name → what an action that holds `locks` cannot have touched, on the goal's samples."""
         ...
 
     def goals(self, elements: frozenset[str]) -> Sequence[GoalState]:
@@ -92,6 +97,7 @@ class Observer:
         self.evidence = evidence
         self._book, self._levers, self._clock, self._rules = book, levers, clock, rules
         self.regulation: Regulation | None = None  # None: nothing is regulated
+        self._controls = Controls()
         self._judged: dict[str, tuple[float, Verdict | None]] = {}  # action id → (time of the newest sample judged, verdict)
 
     async def see(self, record: ActionRecord, recall: str | None) -> Seen:
@@ -131,6 +137,7 @@ class Observer:
     def forget(self, action_id: str) -> None:
         """Drop what is kept of an action that has ended."""
         self._judged.pop(action_id, None)
+        self._controls.forget(action_id)
 
     def _disturbed(self, record: ActionRecord) -> str | None:
         """Whose hand moved another lever of the same things since the action began: then nothing can be told apart."""
@@ -154,11 +161,13 @@ class Observer:
         goal = self.evidence.goal(record.action.goal_id)
         if record.state not in (S.VERIFYING, S.KEPT_ON_PROBATION) or goal is None or record.executed_at is None:
             return None
-        t, y = self._samples(record, kin)
+        t, y = self.evidence.samples(record.action.goal_id)
+        keep = undisturbed(t, disturbances(kin)) & (t < first_later(record, kin))
+        t, y = t[keep], y[keep]
         newest = float(t[-1]) if t.size else 0.0
         judged = self._judged.get(record.action_id)
         if judged is None or judged[0] != newest:
-            judged = self._judged[record.action_id] = (newest, self._judge(record, goal, t, y, kin))
+            judged = self._judged[record.action_id] = (newest, self._judge(record, goal, (t, y), keep, kin))
         verdict, governs = judged[1], bool(self._levers.states[record.action.lever_id].spec.governs)
         return self._of_policy(record, verdict, goal) if governs and verdict is not None else verdict
 
@@ -174,13 +183,21 @@ class Observer:
             return verdict
         return replace(verdict, status=VerdictStatus.INCONCLUSIVE, reason=f"{verdict.reason}; {why}")
 
-    def _judge(self, record: ActionRecord, goal: GoalState, t: Array, y: Array, kin: Sequence[ActionRecord]) -> Verdict | None:
+    def _judge(
+        self,
+        record: ActionRecord,
+        goal: GoalState,
+        samples: tuple[Array, Array],  # without those from the midst of other trials, up to the first later one
+        kept: NDArray[np.bool_],
+        kin: Sequence[ActionRecord],
+    ) -> Verdict | None:
         moved = {other.executed_at for other in kin} | {other.ended_at for other in kin if other.rollback_reason is not None}
         try:
             return judge(
-                (t, y),
+                samples,
                 applied_at=record.executed_at or record.since,
                 goal=goal.goal,
+                controls=self._beside(record, samples, kept),
                 settle_seconds=record.effective_at - (record.executed_at or record.since) + record.action.settle_seconds,
                 min_effect=self._rules.min_effect,
                 changes=tuple(sorted(at for at in moved if at is not None)),
@@ -189,8 +206,11 @@ class Observer:
             structlog.get_logger("trimtab").exception("Judging failed", action_id=record.action_id)
             return None
 
-    def _samples(self, record: ActionRecord, kin: Sequence[ActionRecord]) -> tuple[Array, Array]:
-        """The goal's samples without those from the midst of other trials, up to the first later one."""
-        t, y = self.evidence.samples(record.action.goal_id)
-        keep = undisturbed(t, disturbances(kin)) & (t < first_later(record, kin))
-        return t[keep], y[keep]
+    def _beside(self, record: ActionRecord, samples: tuple[Array, Array], kept: NDArray[np.bool_]) -> Mapping[str, Array]:
+        """The controls' values on those samples of the goal that are `kept`."""
+        found = self.evidence.controls(record.action.goal_id, record.action.locks)
+        offered = {name: replace(control, values=control.values[kept]) for name, control in found.items()}
+        if self.regulation is not None:  # what a policy moves meanwhile is no control
+            since = record.executed_at or record.since
+            offered = {name: one for name, one in offered.items() if not self.regulation.moved_since(one.ties, since)}
+        return self._controls.beside(record, samples, offered, self._book.records, self._levers.states)

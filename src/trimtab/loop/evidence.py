@@ -13,20 +13,24 @@ from trimtab.domain.goals import Analysis, GoalState, GuardState
 from trimtab.domain.metrics import Health, Trust
 from trimtab.domain.situation import LeverState
 from trimtab.domain.words import of_metric
+from trimtab.execute.controls import Control
 from trimtab.execute.kin import disturbances
 from trimtab.monitor import Monitor
 from trimtab.stats import steady_tail
 
 Array = NDArray[np.float64]
 PATIENCE_SAMPLES = 10  # of a missed goal: after these one acts on a metric that drifts on and on, too
+MOST_OFFERED = 24  # elements that a control is looked for on
+NEAR = 0.75  # sampling intervals between two samples that count as taken together
 EVERYTHING = 1e12  # seconds: as far back as the windows reach
 
 
 class LastAnalysis:
     """The latest analysis, and the samples behind it; `execute.Evidence` for the executor."""
 
-    def __init__(self, monitor: Monitor) -> None:
+    def __init__(self, monitor: Monitor, ties: Mapping[str, frozenset[str]] | None = None) -> None:
         self._monitor = monitor
+        self._ties = ties or {}  # element → itself and what it depends on
         self.analysis = Analysis(0.0)
         self.now = 0.0
 
@@ -73,6 +77,35 @@ class LastAnalysis:
                 found[name] = (whole.t, whole.v)
         return found
 
+    def controls(self, goal_id: str, locks: frozenset[str]) -> Mapping[str, Control]:
+        """By name, what an action holding `locks` cannot have touched: the goal's own controls, and its metric elsewhere."""
+        state = self.goal(goal_id)
+        if state is None:
+            return {}
+        t, _ = self.samples(goal_id)
+        named = {name: (name, None, (), "mean") for name in state.goal.controls}
+        alike = {
+            f"{element}/{state.goal.metric_name}": (state.goal.metric_name, element, state.goal.where, state.goal.aggregate)
+            for element in self._elsewhere(state, locks)
+        }
+        found = {}
+        for name, (metric, element, where, how) in {**named, **alike}.items():
+            read = self._monitor.aggregate(metric, element, where, how, self.now, EVERYTHING)
+            if read.trust.ok and t.size:
+                touched = frozenset(tie for one in read.series for tie in self._tied(one.element))
+                found[name] = Control(_nearest(t, read.t, read.v), touched)
+        return found
+
+    def _elsewhere(self, state: GoalState, locks: frozenset[str]) -> list[str]:
+        """Other elements that have the goal's metric, and share nothing with `locks`."""
+        if not state.element:
+            return []  # the goal speaks of all of them
+        having = {series.element for series in self._monitor.series() if series.name == state.goal.metric_name}
+        return sorted(element for element in having - {state.element, ""} if not self._tied(element) & locks)[:MOST_OFFERED]
+
+    def _tied(self, element: str) -> frozenset[str]:
+        return self._ties.get(element, frozenset()) | {element}
+
     def distrust(self, reason: str) -> None:
         """Trust nothing of the last analysis any more, since the next one failed: no decision may rest on what is old."""
         lost = Trust(Health.STALE, reason)
@@ -109,3 +142,13 @@ class LastAnalysis:
 
     def _missed_since(self, goal_id: str) -> float:
         return next((symptom.since for symptom in self.analysis.symptoms if symptom.goal_id == goal_id), np.inf)
+
+
+def _nearest(wanted: Array, t: Array, v: Array) -> Array:
+    """The values `v` at times `t` (n,) that lie nearest to the times `wanted` (m,): half an interval off at most, else NaN."""
+    if t.size < 2:
+        return np.full(wanted.size, np.nan)
+    right = np.clip(np.searchsorted(t, wanted), 1, t.size - 1)
+    at = np.where(wanted - t[right - 1] <= t[right] - wanted, right - 1, right)
+    near = np.abs(t[at] - wanted) <= NEAR * float(np.median(np.diff(t)))
+    return np.where(near, v[at], np.nan)

@@ -5,7 +5,8 @@ lever that was switched back and forth. Produces: a `Verdict`: improved, worse, 
 `stats`, `domain`, NumPy. Never: a clock, a random source, the environment, the network.
 """
 
+from trimtab.verify.controls import choose_controls
 from trimtab.verify.judge import Judge, judge
 from trimtab.verify.switchback import Block, judge_switchback, plan_switchback
 
-__all__ = ["Block", "Judge", "judge", "judge_switchback", "plan_switchback"]
+__all__ = ["Block", "Judge", "choose_controls", "judge", "judge_switchback", "plan_switchback"]

@@ -3,8 +3,8 @@
 Actions that never happened are placed at the extremes of the history, where one would have acted, and the evidence is followed
 over all looks. The standard errors are multiplied by the third largest |t| / critical t that these placebos reach, for rises and
 falls apart: bursts, shifts and heavy tails that the AR(1) account does not know pay for themselves. Never below 1. Where levels
-are proven to shift, noise is lopsided or of changing size, or the third is far above 1, by the largest. Fisher (1935), randomisation inference; the maximum over looks
-makes it valid at every peek. Silent where history is short.
+are proven to shift, noise is lopsided or of changing size, or the third is far above 1, by the largest. Fisher (1935),
+randomisation inference; the maximum over looks makes it valid at every peek. Silent where history is short.
 
 Where that costs much, the account gets a second view, with values clipped `REACH` deviations from its level, as Huber (1964)
 bounds what a single value may say: an episode then counts by how long it lasts, not by how high it rises. Each view is

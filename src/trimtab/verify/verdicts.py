@@ -83,7 +83,8 @@ def _most_modest(effects: list[float]) -> float:
 def _against(trial: Trial) -> Against:
     past = trial.past
     own_past = past.reverts is not None and past.reverts is not past.goes_on
-    return Against(trial.regime_n, trial.regime_t, own_past, past.returns is not None, past.drifts is not None)
+    controls = trial.shared.names if trial.shared is not None else ()
+    return Against(trial.regime_n, trial.regime_t, own_past, past.returns is not None, past.drifts is not None, controls)
 
 
 def _method(trial: Trial) -> str:
@@ -92,5 +93,6 @@ def _method(trial: Trial) -> str:
     names += ["own past"] if against.own_past else []
     names += ["earlier episodes"] if against.episodes else []
     names += ["drift"] if against.drift else []
+    names += [f"control {name}" for name in against.controls]
     widened = max(factor for views in trial.accounts for factor in views[0].widen)
     return f"{METHOD} against {', '.join(names)}" + (f", widened {widened:.1f} × by placebo actions" if widened > 1.0 else "")

@@ -19,12 +19,14 @@ class Against:
     own_past: bool
     episodes: bool
     drift: bool
+    controls: tuple[str, ...] = ()  # what they explain was taken out
 
     def __str__(self) -> str:
         past = " and the series' own past" if self.own_past else ""
         episodes = ", in which such episodes ended by themselves" if self.episodes else ""
         drift = " and the drift it was on" if self.drift else ""
-        return f"the {self.samples:,} samples since {moment(self.since)}{past}{episodes}{drift}"
+        beside = f", beside the control{'s' * (len(self.controls) > 1)} {' and '.join(self.controls)}" if self.controls else ""
+        return f"the {self.samples:,} samples since {moment(self.since)}{past}{episodes}{drift}{beside}"
 
 
 def moment(seconds: float) -> str:
