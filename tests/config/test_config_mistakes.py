@@ -157,6 +157,11 @@ ONE_MISTAKE = {
         lever("kind: boolean, mode: regulated"),
         "t.yaml:4:65: elements[0].levers[0].mode: a lever of kind boolean has no scale to follow load on; use mode: tuned",
     ),
+    "regulation": (
+        "elements:\n- name: a\n  levers:\n  - {name: regulation, type: http, url: 'http://x', bounds: [1, 4], mode: regulated}\n",
+        "t.yaml:4:12: elements[0].levers[0].name: 'regulation' is the lever that holds the policy of an element with regulated levers; "
+        "rename this one",
+    ),
     "follows": (
         lever("bounds: [1, 4], cost_per_second: 5.0"),
         "t.yaml:4:77: elements[0].levers[0].cost_per_second: only a regulated lever follows load; "

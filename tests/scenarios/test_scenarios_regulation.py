@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from trimtab.assembly.wiring import Stores, assemble
 from trimtab.config import load
 from trimtab.domain.actions import ActionState as S
+from trimtab.domain.errors import Conflict
 from trimtab.domain.regulation import Move
 from trimtab.loop.clocks import VirtualClock
 from trimtab.storage.memory import MemoryJournal, MemoryMetricStore
@@ -378,3 +380,35 @@ def test_a_restless_policy_is_held_to_the_pace_of_its_lever(tmp_path):
     assert 9 not in stage.set_points
     told = asyncio.run(stage.stores.journal.history(stage.record.action_id))
     assert sum(row.kind == "move" for row in told) <= 20 < len(stage.rows("move"))
+
+
+def test_a_lever_that_a_policy_moves_is_not_for_others_to_try(tmp_path):
+    async def ask(running):
+        with pytest.raises(Conflict, match="moved by the predictive policy of web"):
+            await running.agent.submit("web/servers", 5, reason="to see", actor="ann")
+
+    Stage(tmp_path, Web()).play(600, ask)
+
+
+def test_a_policy_at_work_is_found_again_however_many_actions_came_after_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("trimtab.execute.book.REMEMBERED", 3)
+    stage = Stage(tmp_path, Web(hill))
+
+    async def many(running):
+        book, record = running.agent.book, running.record
+        for number in range(30):
+            about = replace(record.action, action_id=f"other_{number}", lever="cache", created_at=running.clock.now() + number)
+            other = await book.propose(about, None, running.clock.now())
+            await book.move(other, S.IGNORED, "not worth it", running.clock.now())
+        assert book.get(record.action_id).state is S.KEPT
+
+    stage.play(1500, many)
+    again = stage.again(tmp_path).play(100)
+    assert again.policy["policy"] == "predictive" and again.policy["action_id"] == stage.record.action_id
+
+
+def test_the_status_shows_the_policy_and_why_it_moved(tmp_path):
+    stage = Stage(tmp_path, Web(hill)).play(1500)
+    [shown] = stage.agent.get_status()["regulation"]
+    assert (shown["policy"], shown["set_points"], shown["moves"]) == ("predictive", {"web/servers": 6}, 1)
+    assert shown["last_moves"][0]["reason"] == "45 requests a second" and shown["last_moves"][0]["at"].endswith("Z")

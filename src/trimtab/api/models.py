@@ -60,6 +60,32 @@ class WindowOut(BaseModel):
     says: str = Field(examples=["opens in 3 h 12 min (Fri 22:00 Europe/Berlin)"])
 
 
+class PolicyMoveOut(BaseModel):
+    """A move of a policy."""
+
+    model_config = ConfigDict(populate_by_name=True)
+    lever: str = Field(examples=["web/servers"])
+    from_: LeverValue = Field(alias="from", examples=[2])
+    to: LeverValue = Field(examples=[3])
+    at: Timestamp
+    reason: str = Field(examples=["38 requests a second are expected in 120 s"])
+
+
+class RegulationOut(BaseModel):
+    """An element's regulated levers, and the policy that moves them."""
+
+    element: str = Field(examples=["web"])
+    policy: str = Field(description="hold, reactive or predictive.", examples=["predictive"])
+    action_id: str | None = Field(description="The action that started it; null while none is at work.")
+    set_points: dict[str, LeverValue | None] = Field(description="What each lever reads.", examples=[{"web/servers": 3}])
+    left_to_others: dict[str, Timestamp | None] = Field(
+        description="Levers that another hand moved: until when they are left to it."
+    )
+    holding: str | None = Field(description="Why no move is made now.", examples=[None])
+    moves: int = Field(description="How many moves the action has made.", examples=[12])
+    last_moves: list[PolicyMoveOut] = Field(description="The latest five, newest first.")
+
+
 class ConfigOut(BaseModel):
     """Which settings are in use."""
 
@@ -88,6 +114,7 @@ class StatusOut(BaseModel):
     paused_since: Timestamp | None = Field(None, description="Since when.")
     pause_file: str | None = Field(None, description="The file that pauses it while it is there.", examples=[None])
     storm_halt: str | None = Field(None, description="Why nothing new starts after changes that did harm.", examples=[None])
+    regulation: list[RegulationOut] = Field([], description="Levers that follow load.")
     windows: list[WindowOut] = Field([], description="Maintenance windows and change freezes.")
     config: ConfigOut | None = Field(None, description="Where the settings come from.")
     plan: str = Field("", description="What the last planning came to.", examples=["No action: every goal is met."])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from trimtab.domain.words import setting
+
 
 def gate_facts(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Labelled sentences for a person.
@@ -24,6 +26,25 @@ def gate_facts(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield window["kind"], f"'{window['name']}' of {of} is {'on' if window['open'] else 'off'}; {window['says']}"
     if (document.get("config") or {}).get("problem"):
         yield "config", f"not in use: {document['config']['problem']}"
+
+
+def policy_fact(regulation: Mapping[str, Any]) -> str:
+    """Where a policy stands, in one sentence.
+
+    >>> policy_fact({"element": "web", "policy": "hold", "set_points": {"web/servers": 2}})
+    'web: hold; servers at 2'
+    """
+    points = (f"{lever.partition('/')[2]} at {setting(value)}" for lever, value in regulation["set_points"].items())
+    parts = [f"{regulation['element']}: {regulation['policy']}", ", ".join(points)]
+    if regulation.get("moves"):
+        last = regulation["last_moves"][0] if regulation.get("last_moves") else None
+        counted = f"{regulation['moves']} moves" if regulation["moves"] != 1 else "1 move"
+        parts.append(f"{counted}, the last because {last['reason']}" if last and last["reason"] else counted)
+    if regulation.get("left_to_others"):
+        parts.append(f"left to another hand: {', '.join(regulation['left_to_others'])}")
+    if regulation.get("holding"):
+        parts.append(f"no move is made: {regulation['holding']}")
+    return "; ".join(parts)
 
 
 def without_pauses(holds: list[str]) -> list[str]:

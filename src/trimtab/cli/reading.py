@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trimtab.cli import client, show
-from trimtab.cli.gate_words import gate_facts, without_pauses
+from trimtab.cli.gate_words import gate_facts, policy_fact, without_pauses
 from trimtab.cli.standing import goals_now
 from trimtab.cli.store import find_action, from_journal
 from trimtab.cli.words import causes, without_holds
@@ -99,6 +99,8 @@ def _standing(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if holds:
         yield "", "Nothing is done that would rest on what is held."
     yield from gate_facts(document)
+    for regulation in document.get("regulation") or ():
+        yield "regulated", policy_fact(regulation)
     for lever, why in dict(document.get("frozen_levers") or {}).items():
         yield "frozen", f"{lever}: {why}"
     if document.get("awaiting_approval"):

@@ -14,6 +14,7 @@ from trimtab.config.elements import dependencies
 from trimtab.config.parts import plain
 from trimtab.config.thresholds import merge_defaults, threshold_mistake
 from trimtab.domain.metrics import MetricType
+from trimtab.domain.regulation import REGULATION
 
 Path = tuple[str | int, ...]
 
@@ -102,6 +103,7 @@ def _parts_of(elements: Sequence[tuple[int, Mapping[str, Any]]]) -> Iterator[Mis
         for noun in ("sensors", "levers", "jobs"):
             yield from _doubles(noun, element.get(noun), ("elements", index))
         yield from _job_named_as_lever(element, index)
+        yield from _named_as_policy(element, index)
         for number, guard in enumerate(_items(element.get("guards"))):
             yield from _named(guard, names, ("elements", index, "guards", number))
 
@@ -115,6 +117,17 @@ def _job_named_as_lever(element: Mapping[str, Any], index: int) -> Iterator[Mist
             yield Mistake(
                 ("elements", index, "jobs", number, "name"), f"a lever is named '{job['name']}', too", "rename one of them", see
             )
+
+
+def _named_as_policy(element: Mapping[str, Any], index: int) -> Iterator[Mistake]:
+    """Where levers are regulated, `<element>/regulation` is the lever that says which policy moves them."""
+    if not any(isinstance(lever, Mapping) and lever.get("mode") == "regulated" for lever in _items(element.get("levers"))):
+        return
+    for noun in ("levers", "jobs"):
+        for number, item in enumerate(_items(element.get(noun))):
+            if _has_name(item) and item["name"] == REGULATION:
+                what = f"'{REGULATION}' is the lever that holds the policy of an element with regulated levers"
+                yield Mistake(("elements", index, noun, number, "name"), what, "rename this one")
 
 
 def _has_name(item: Any) -> bool:

@@ -329,7 +329,8 @@ class JournalRow:
 
     `hash` is the SHA-256, or the HMAC where a key is configured, over the row and `previous`: no row
     can be altered or removed unseen. Kinds of notes: paused, resumed, storm, reloaded, reload_refused, reload_failed, frozen,
-    unfrozen, learned, checked, recalled, pruned, move, let_go, note.
+    unfrozen, learned, checked, recalled, pruned, policy, move, let_go,
+    note.
     """
 
     seq: int

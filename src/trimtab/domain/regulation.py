@@ -19,6 +19,7 @@ from trimtab.domain.levers import LeverValue
 from trimtab.domain.situation import LeverState
 
 HOLD, REACTIVE, PREDICTIVE = "hold", "reactive", "predictive"
+REGULATION = "regulation"  # the name of the lever that says which policy moves an element's regulated levers
 POLICIES = (HOLD, REACTIVE, PREDICTIVE)
 
 

@@ -7,7 +7,7 @@ when `move` has returned, never before. Called by `executor`, `requests` and `re
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -47,6 +47,7 @@ class Book:
         self.ended: list[str] = []  # ids of actions that ended since `learn` last looked
         self.counts: dict[ActionState, int] = {}
         self.head: tuple[int, str] = (0, "")  # sequence number and hash of the journal's last row
+        self.at_work: Callable[[ActionRecord], bool] = lambda record: False  # whether an ended action still does something
 
     async def open(self, now: float) -> None:
         """Read what the journal knows: recent actions, and every one that has not ended.
@@ -60,6 +61,13 @@ class Book:
             self._records[record.action_id] = _not_after(record, now)
         self.counts = dict(await self.journal.counts())
         self.head = await self.journal.head()
+
+    async def recollect(self, action_id: str, now: float) -> None:
+        """Remember an older action that the journal still has."""
+        record = None if action_id in self._records else await self.journal.get(action_id)
+        if record is not None:
+            self._records[action_id] = _not_after(record, now)
+            self._records.move_to_end(action_id, last=False)
 
     @property
     def records(self) -> tuple[ActionRecord, ...]:
@@ -160,7 +168,7 @@ class Book:
         if surplus > 0:
             old = [key for key, record in self._records.items() if record.state.terminal][: surplus + REMEMBERED // 2]
             for key in old:
-                if self._records[key].state is not ActionState.KEPT_ON_PROBATION:
+                if self._records[key].state is not ActionState.KEPT_ON_PROBATION and not self.at_work(self._records[key]):
                     del self._records[key]
 
     async def _tell(self, record: ActionRecord) -> None:

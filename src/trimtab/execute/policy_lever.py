@@ -10,9 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from trimtab.domain.levers import Autonomy, LeverKind, LeverSpec, LeverValue, Mode, Reversibility
 from trimtab.domain.ports import Lever
-from trimtab.domain.regulation import HOLD, POLICIES
-
-REGULATION = "regulation"  # the name of the lever that holds an element's policy
+from trimtab.domain.regulation import HOLD, POLICIES, REGULATION
 
 
 class PolicyLever:

@@ -10,9 +10,9 @@ import structlog
 from trimtab.domain.actions import ActionRecord
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.goals import Goal, GuardState
-from trimtab.domain.regulation import HOLD, Policy
+from trimtab.domain.regulation import HOLD, REGULATION, Policy
 from trimtab.execute.executor import Executor
-from trimtab.execute.policy_lever import REGULATION, PolicyLever
+from trimtab.execute.policy_lever import PolicyLever
 from trimtab.execute.regulator import Regulator
 from trimtab.plan.regulation import policy_of
 
@@ -35,6 +35,7 @@ class Regulations:
             lever.spec.lever_id: Regulator(executor, lever, policies, lag=LAG_SAMPLES * sample_seconds) for lever in levers
         }
         executor.regulated(self)
+        executor.book.at_work = self.in_force
 
     async def open(self, now: float) -> None:
         """After a start, before anything is recovered: which policies are in force, and which are so no longer."""

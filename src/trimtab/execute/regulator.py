@@ -71,6 +71,10 @@ class Regulator:
 
     async def open(self, now: float) -> None:
         """After a start: the policy that the journal says is in force, and what is left to other hands."""
+        for row in await self._book.journal.notes(["policy"], 1_000):
+            if row.data.get("lever") == self.spec.lever_id:  # the last that was at work, however many actions came after it
+                await self._book.recollect(row.action_id, now)
+                break
         latest = self._latest()
         self.lever.value = latest.action.to_value if latest is not None else HOLD
         left: dict[str, float] = {}
@@ -85,6 +89,10 @@ class Regulator:
     async def _ledger_of(self, record: ActionRecord) -> Ledger:
         if self._ledger is None or self._ledger.action_id != record.action_id:
             rows = await self._book.journal.history(record.action_id)
+            if not any(row.kind == "policy" for row in rows) and record.state in _AT_WORK:
+                about = {"lever": self.spec.lever_id, "levers": list(self.spec.governs)}
+                why = f"{record.action.to_value} moves {', '.join(self.spec.governs)} from now on"
+                await self._book.note("policy", why, self._executor.now(), action_id=record.action_id, data=about)
             latest = self._mine()[-1].action_id == record.action_id  # else a later one moved the levers, and put them back
             self._ledger = ledger_from(rows, record.action_id, self._executor.now(), held=latest)
         return self._ledger

@@ -13,6 +13,7 @@ from trimtab.domain.actions import ActionState as S
 from trimtab.domain.errors import Conflict, LeverError
 from trimtab.domain.goals import GoalState
 from trimtab.domain.levers import LeverValue, Reversibility
+from trimtab.domain.regulation import HOLD
 from trimtab.domain.words import setting
 from trimtab.execute.executor import Executor
 
@@ -78,6 +79,14 @@ def requested_action(
     """
     spec = executor.levers.lever(lever_id).spec
     state = executor.levers.states[lever_id]
+    policy = next(
+        (s for s in executor.levers.states.values() if lever_id in s.spec.governs and s.value not in (None, HOLD)), None
+    )
+    if policy is not None:
+        raise Conflict(
+            f"{lever_id} is moved by the {policy.value} policy of {spec.element}",
+            remedy=f"set {policy.spec.lever_id} to {HOLD} first, or take the policy back",
+        )
     if not spec.allows(value):
         raise Conflict(f"{lever_id} cannot be set to {setting(value)}", remedy=f"it takes {spec.domain_in_words}")
     if state.value is None:

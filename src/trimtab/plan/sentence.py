@@ -8,6 +8,7 @@ from trimtab.domain.actions import Choice
 from trimtab.domain.goals import GoalState
 from trimtab.domain.levers import Mode
 from trimtab.domain.situation import Situation
+from trimtab.domain.words import setting
 from trimtab.plan.guards import lever_hindrance
 from trimtab.plan.history import History
 from trimtab.plan.ordering import Decided
@@ -73,6 +74,9 @@ def _why_not(decided: Sequence[Decided], situation: Situation, history: History,
 def _nothing_left(goal: GoalState, situation: Situation, history: History, settings: PlanSettings) -> str:
     """Why nothing was proposed for a missed goal."""
     tuned = [i for i, s in sorted(situation.levers.items()) if s.spec.element == goal.element and s.spec.mode is Mode.TUNED]
+    regulated = [s for s in situation.levers.values() if s.spec.governs and s.spec.element == goal.element]
+    if not tuned and regulated:
+        return f"and its levers are regulated: {regulated[0].spec.lever_id} is at {setting(regulated[0].value)}"
     if not tuned:
         return f"and {goal.element or 'its element'} has no lever to try"
     if not any(s.goal_id == goal.goal.goal_id for s in situation.analysis.symptoms):

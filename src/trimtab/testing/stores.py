@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from trimtab.domain.actions import ActionState, Decision
+from trimtab.domain.actions import MOVE, MOVES_TOLD, ActionState, Decision
 from trimtab.domain.actions import Choice as DecisionChoice
 from trimtab.domain.errors import Conflict
 from trimtab.domain.levers import LeverValue
@@ -133,6 +133,18 @@ class JournalConformance:
         run(write_life(journal, "b", ActionState.SCHEDULED))
         run(write_life(journal, "c", ActionState.SCHEDULED))
         assert dict(run(journal.counts())) == {ActionState.APPLYING: 1, ActionState.SCHEDULED: 2}
+
+    def test_of_the_moves_of_an_action_its_history_has_the_latest(self, tmp_path: Path) -> None:
+        """A policy makes hundreds a day; `notes` has them all."""
+        journal = self.make(tmp_path)
+        run(write_life(journal, "a"))
+        for number in range(MOVES_TOLD + 5):
+            run(journal.note(MOVE, f"move {number}", at=10.0 + number, action_id="a"))
+        run(journal.note("let_go", "another hand", at=90.0, action_id="a"))
+        told = [row.reason for row in run(journal.history("a")) if row.kind == MOVE]
+        assert told == [f"move {number}" for number in range(5, MOVES_TOLD + 5)]
+        assert run(journal.history("a"))[0].kind == "transition" and run(journal.history("a"))[-1].kind == "let_go"
+        assert len(run(journal.notes([MOVE], 1000))) == MOVES_TOLD + 5
 
     def test_notes_are_rows_of_the_same_chain(self, tmp_path: Path) -> None:
         """Newest first, of the kinds asked for; one about an action is part of its history."""
