@@ -252,10 +252,10 @@ class AutonomousAgent(Desk):
     async def _remember(self, now: float) -> None:
         """Fill the windows of what goals and guards rest on from the store: a restart need not learn its baseline anew."""
         try:
-            for series in await self.parts.store.series():
-                if series.name in self.parts.analyzer.remembered:
-                    samples = await self.parts.store.query(series.metric_id, now - self.parts.window_seconds, now)
-                    self.monitor.restore([(series, [t for t, _ in samples], [v for _, v in samples])])
+            analyzer, series = self.parts.analyzer, await self.parts.store.series()
+            known = {one.metric_id: one for one in series if one.name in analyzer.remembered}
+            found = await self.parts.store.read(list(known), now - self.parts.window_seconds, now)
+            self.monitor.restore([(known[key], one.times.tolist(), one.values.tolist()) for key, one in found.items()])
         except StoreError as error:
             self._in_trouble("metrics", f"HOLD: the metric store cannot be read: {error}")
 

@@ -128,6 +128,19 @@ def test_a_sound_metric_store_and_a_damaged_one(tmp_path):
         check_metrics(path)
 
 
+def test_a_flipped_bit_in_the_samples_is_named_and_changes_nothing(tmp_path):
+    path = tmp_path / "metrics.db"
+    store = SqliteMetricStore(path)
+    asyncio.run(store.write([Reading(Series.named("a_count", "shop"), 1.0, float(t)) for t in range(40)]))
+    asyncio.run(store.tidy(100.0))
+    store._database.rows("UPDATE blocks SET checksum = checksum + 1")
+    asyncio.run(store.close())
+    before = listing(tmp_path)
+    with pytest.raises(StoreError, match=r"the samples of series 1 to 128 on 1970-01-01.*the rest is sound"):
+        check_metrics(path)
+    assert listing(tmp_path) == before
+
+
 def test_a_folder_has_one_identity_that_stays_and_is_only_made_on_request(tmp_path):
     folder = DataFolder(tmp_path / "data")
     assert folder.identity() == "" and not folder.identity_path.exists()

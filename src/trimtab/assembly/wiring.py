@@ -36,7 +36,7 @@ from trimtab.plan.settings import StormRules
 from trimtab.storage.folder import DataFolder
 from trimtab.storage.journal import SqliteJournal
 from trimtab.storage.mending import MendingMetricStore
-from trimtab.storage.metrics import SqliteMetricStore
+from trimtab.storage.metrics import Retention, SqliteMetricStore
 from trimtab.storage.tokens import TokenStore
 from trimtab.systems.net import Net
 from trimtab.systems.registry import Registry, registry
@@ -137,7 +137,10 @@ def on_disk(settings: Settings) -> Stores:
     folder = DataFolder(settings.storage.path)
     journal = SqliteJournal(folder.journal_path, key=settings.storage.hmac_key)
     journal.examine()  # nothing is carried out on a journal that does not hold
-    metrics = MendingMetricStore(folder.metrics_path, SqliteMetricStore, _say_damaged)
+    days = settings.storage
+    retention = Retention(86_400.0 * days.five_minute_retention_days, 86_400.0 * days.hourly_retention_days)
+    make = partial(SqliteMetricStore, retention=retention, say=_say_damaged)
+    metrics = MendingMetricStore(folder.metrics_path, make, _say_damaged)
     tokens = TokenStore(folder.access_path)
     identity = partial(folder.identity, create=True)
     return Stores(journal, metrics, folder.lock, tokens, identity, folder.pause_path)

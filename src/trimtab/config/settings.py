@@ -103,6 +103,8 @@ class StorageSettings(Part):
     path: Path = Path(DATA_FOLDER)
     url: str | None = None
     journal_retention_days: Annotated[int, Field(ge=1, le=36_500)] = 400
+    five_minute_retention_days: Annotated[int, Field(ge=1, le=36_500)] = 90
+    hourly_retention_days: Annotated[int, Field(ge=1, le=36_500)] = 400
     journal_key: Annotated[SecretStr, Field(min_length=1)] | None = None
 
     @property

@@ -9,8 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from trimtab.domain.errors import UnitMismatch
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class MetricType(StrEnum):
@@ -235,3 +240,22 @@ class StoredSample:
     source: str
     metadata: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Samples of one series as columns, (n,) each: `times` in Unix seconds, strictly rising, and their `values`."""
+
+    times: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+
+class Aggregate(StrEnum):
+    """The figure that many samples are summed up to."""
+
+    MEAN = "mean"
+    MIN = "min"
+    MAX = "max"
+    SUM = "sum"
+    COUNT = "count"
+    LAST = "last"

@@ -6,13 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from trimtab.domain.access import Grant
 from trimtab.domain.actions import ActionRecord, ActionState, JournalRow, OptimizationAction
 from trimtab.domain.levers import LeverSpec, LeverValue
-from trimtab.domain.metrics import Reading, Series, StoredSample, Trust
+from trimtab.domain.metrics import Aggregate, Reading, Samples, Series, StoredSample, Trust
 from trimtab.domain.situation import Situation
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Clock(Protocol):
@@ -141,8 +145,27 @@ class MetricStore(Protocol):
         """Keep finite samples; a sample of the same series and time replaces the earlier one."""
         ...
 
+    async def write_columns(
+        self, series: Sequence[Series], times: float | NDArray[np.float64], values: NDArray[np.float64]
+    ) -> None:
+        """The same for many series at once: `values` (n,), all at one time or at `times` (n,). A tuple given again is known."""
+        ...
+
     async def query(self, metric_id: str, start: float, end: float) -> Sequence[tuple[float, float]]:
         """(timestamp, value) of a series with start ≤ timestamp ≤ end, in order of time."""
+        ...
+
+    async def read(self, metric_ids: Sequence[str], start: float, end: float) -> Mapping[str, Samples]:
+        """The same of many series as columns; those without a sample in the range are absent."""
+        ...
+
+    async def downsampled(
+        self, metric_id: str, start: float, end: float, step: float, aggregate: Aggregate
+    ) -> Sequence[tuple[float, float]]:
+        """(begin, figure) of each bucket of `step` seconds that overlaps the range and holds a sample, in order of time.
+
+        Buckets begin at multiples of `step` and are whole. Where samples were forgotten, what they were summed up to serves.
+        """
         ...
 
     async def samples(self, metric_id: str, start: float, end: float) -> Sequence[StoredSample]:
@@ -155,6 +178,10 @@ class MetricStore(Protocol):
 
     async def prune(self, before: float) -> int:
         """Forget samples older than `before`; returns how many."""
+        ...
+
+    async def tidy(self, now: float) -> None:
+        """Do what keeps the store small and fast, as far as it is due, in steps that keep nobody waiting."""
         ...
 
     async def close(self) -> None:

@@ -17,12 +17,16 @@ from trimtab.loop.crew import Crew
 
 FIRST_SECONDS = 300.0  # after the start, when there is more urgent work
 SAMPLES_SECONDS = 3600.0
+TIDY_SECONDS = 60.0  # how often the metric store may look whether something is due
+DAY = 86_400.0  # samples are forgotten by whole days (UTC), as they are stored
 CHECK_REST = 0.03  # seconds after each few milliseconds of checking: a tenth of a core, for a minute a year's journal
 JOURNAL_SECONDS = 86_400.0
 
 
 class Housekeeping:
-    """Prunes samples once an hour and the journal once a day. `alarm(source, reason)` is told of a journal that does not hold.
+    """Prunes samples once an hour, the journal once a day, and lets the metric store tidy up.
+
+    `alarm(source, reason)` is told of a journal that does not hold.
 
     `keep_samples` and `keep_journal` say for how long, in seconds.
     """
@@ -41,7 +45,7 @@ class Housekeeping:
         self._store, self._book, self._alarm = store, book, alarm
         self._keep_samples, self._keep_journal = keep_samples, keep_journal
         self._crew = Crew(None if in_turn else 0.0)  # in virtual time it is done when the turn is
-        self._samples_at = self._journal_at = started_at + FIRST_SECONDS
+        self._samples_at = self._journal_at = self._tidy_at = started_at + FIRST_SECONDS
         self._log = structlog.get_logger("trimtab")
 
     def begin(self) -> None:
@@ -53,6 +57,9 @@ class Housekeeping:
         if now >= self._samples_at:
             self._samples_at = now + SAMPLES_SECONDS
             self._crew.start("forget old samples", self._forget_samples(now))
+        if now >= self._tidy_at:
+            self._tidy_at = now + TIDY_SECONDS
+            self._crew.start("tidy the metric store", self._tidy(now))
         if now >= self._journal_at:
             self._journal_at = now + JOURNAL_SECONDS
             self._crew.start("prune the journal", self._prune_journal(now))
@@ -70,9 +77,15 @@ class Housekeeping:
         except StoreError as error:
             self._log.warning("The journal could not be checked", reason=str(error))
 
+    async def _tidy(self, now: float) -> None:
+        try:
+            await self._store.tidy(now)
+        except StoreError as error:
+            self._log.warning("The metric store could not be tidied up", reason=str(error))
+
     async def _forget_samples(self, now: float) -> None:
         try:
-            await self._store.prune(now - self._keep_samples)
+            await self._store.prune((now - self._keep_samples) // DAY * DAY)
         except StoreError as error:
             self._log.warning("Old samples could not be removed", reason=str(error))
 

@@ -10,12 +10,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 
+import numpy as np
+from numpy.typing import NDArray
+
 from trimtab.domain.actions import MOVE, MOVES_TOLD, ActionRecord, ActionState, JournalRow, pause_in_force
-from trimtab.domain.metrics import Reading, Series, StoredSample
+from trimtab.domain.metrics import Aggregate, Reading, Samples, Series, StoredSample
 from trimtab.storage.chain import EMPTY, TRANSITION, Chain, Head, corrupt, fence
 from trimtab.storage.codec import digest, encode, row_data
-from trimtab.storage.metrics import finite
+from trimtab.storage.columns import columns_do_not_fit, finite
 from trimtab.storage.pruning import PRUNED, Checkpoint, sentence, stays
+from trimtab.storage.rollups import Buckets, bucket_range
 
 
 class MemoryJournal:
@@ -150,10 +154,33 @@ class MemoryMetricStore:
                 times.insert(bisect_left(times, at), at)
             values[at] = float(reading.value)
 
+    async def write_columns(
+        self, series: Sequence[Series], times: float | NDArray[np.float64], values: NDArray[np.float64]
+    ) -> None:
+        """The same for many series at once: `values` (n,), at one time or at `times` (n,)."""
+        at, values = np.asarray(times, np.float64), np.asarray(values, np.float64)
+        if at.size not in (1, len(series)) or values.shape != (len(series),):
+            raise columns_do_not_fit(len(series), values.size, at.size)
+        stamps = np.broadcast_to(at, values.shape).tolist()
+        await self.write([Reading(*sample) for sample in zip(series, values.tolist(), stamps, strict=True)])
+
     async def query(self, metric_id: str, start: float, end: float) -> Sequence[tuple[float, float]]:
         """(timestamp, value) of a series with start ≤ timestamp ≤ end, in order of time."""
         times, values = self._times.get(metric_id, []), self._values.get(metric_id, {})
         return [(at, values[at]) for at in times[bisect_left(times, start) : bisect_right(times, end)]]
+
+    async def read(self, metric_ids: Sequence[str], start: float, end: float) -> Mapping[str, Samples]:
+        """The same of many series as columns; those without a sample in the range are absent."""
+        found = {metric_id: await self.query(metric_id, start, end) for metric_id in metric_ids}
+        return {metric_id: Samples(*np.array(samples).T) for metric_id, samples in found.items() if samples}
+
+    async def downsampled(
+        self, metric_id: str, start: float, end: float, step: float, aggregate: Aggregate
+    ) -> Sequence[tuple[float, float]]:
+        """(begin, figure) of each bucket of `step` seconds that overlaps the range and holds a sample."""
+        begin, until = bucket_range(start, end, step)
+        found = (await self.read([metric_id], begin, until)).get(metric_id)
+        return [] if found is None else Buckets.of(found.times, found.values[None, :], step).pairs(aggregate)
 
     async def samples(self, metric_id: str, start: float, end: float) -> Sequence[StoredSample]:
         """The same, each sample whole."""
@@ -174,6 +201,9 @@ class MemoryMetricStore:
             del times[:cut]
             forgotten += cut
         return forgotten
+
+    async def tidy(self, now: float) -> None:
+        """There is nothing to do."""
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from trimtab.domain.errors import StoreDamaged
-from trimtab.domain.metrics import Reading, Series, StoredSample
+from trimtab.domain.metrics import Aggregate, Reading, Samples, Series, StoredSample
 from trimtab.domain.ports import MetricStore
 
 T = TypeVar("T")
@@ -34,9 +37,25 @@ class MendingMetricStore:
         """Keep finite samples; a sample of the same series and time replaces the earlier one."""
         await self._mended(lambda store: store.write(readings))
 
+    async def write_columns(
+        self, series: Sequence[Series], times: float | NDArray[np.float64], values: NDArray[np.float64]
+    ) -> None:
+        """The same for many series at once: `values` (n,), at one time or at `times` (n,)."""
+        await self._mended(lambda store: store.write_columns(series, times, values))
+
     async def query(self, metric_id: str, start: float, end: float) -> Sequence[tuple[float, float]]:
         """(timestamp, value) of a series with start ≤ timestamp ≤ end, in order of time."""
         return await self._mended(lambda store: store.query(metric_id, start, end))
+
+    async def read(self, metric_ids: Sequence[str], start: float, end: float) -> Mapping[str, Samples]:
+        """The same of many series as columns; those without a sample in the range are absent."""
+        return await self._mended(lambda store: store.read(metric_ids, start, end))
+
+    async def downsampled(
+        self, metric_id: str, start: float, end: float, step: float, aggregate: Aggregate
+    ) -> Sequence[tuple[float, float]]:
+        """(begin, figure) of each bucket of `step` seconds that overlaps the range and holds a sample."""
+        return await self._mended(lambda store: store.downsampled(metric_id, start, end, step, aggregate))
 
     async def samples(self, metric_id: str, start: float, end: float) -> Sequence[StoredSample]:
         """The same, each sample whole."""
@@ -49,6 +68,10 @@ class MendingMetricStore:
     async def prune(self, before: float) -> int:
         """Forget samples older than `before`; returns how many."""
         return await self._mended(lambda store: store.prune(before))
+
+    async def tidy(self, now: float) -> None:
+        """Do what keeps the store small and fast, as far as it is due."""
+        await self._mended(lambda store: store.tidy(now))
 
     async def close(self) -> None:
         """Flush and release."""

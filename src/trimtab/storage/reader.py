@@ -12,11 +12,12 @@ from pathlib import Path
 
 from trimtab.domain.actions import ActionState, JournalRow
 from trimtab.domain.errors import StoreError
-from trimtab.storage import journal_sql, metrics
+from trimtab.storage import journal_sql, metrics_sql
 from trimtab.storage.chain import Chain, Head
-from trimtab.storage.database import BUSY_SECONDS, Database, Schema
+from trimtab.storage.database import BUSY_SECONDS, Database
 from trimtab.storage.journal import SqliteJournal
 from trimtab.storage.layout import is_there, uri_of
+from trimtab.storage.shelves import spoiled_rows
 
 _SELECT_IDS = """SELECT action_id FROM actions WHERE action_id >= ? AND action_id < ?
     ORDER BY created_at DESC, ordinal DESC LIMIT ?"""
@@ -80,12 +81,12 @@ class JournalReader(SqliteJournal):
 
 
 def check_metrics(path: Path) -> int:
-    """The number of series in the metric store. Raises `StoreError` where the file is damaged or cannot be read."""
-    return _checked(path, metrics.SCHEMA, "SELECT count(*) FROM series")
+    """The number of series in the metric store.
 
-
-def _checked(path: Path, schema: Schema, count: str) -> int:
-    database = ReadOnlyDatabase(path, schema, synchronous="NORMAL")
+    Raises `StoreError` where the file is damaged or cannot be read, and where what a write or a block holds is not what was
+    written: then it names them.
+    """
+    database = ReadOnlyDatabase(path, metrics_sql.SCHEMA, synchronous="NORMAL")
     try:
         found = [str(line) for (line,) in database.rows("PRAGMA quick_check(3)")]
         if found != ["ok"]:
@@ -93,6 +94,14 @@ def _checked(path: Path, schema: Schema, count: str) -> int:
                 f"{path} is damaged: {'; '.join(found)}",
                 remedy="Stop the agent, then restore the last backup, or move the file aside: the agent then begins a new one",
             )
-        return int(database.rows(count)[0][0])
+        with database.snapshot() as connection:
+            spoiled = spoiled_rows(connection)
+        if spoiled:
+            raise StoreError(
+                f"{path} holds samples that are not what was written: {'; '.join(spoiled[:3])}"
+                + (f" and {len(spoiled) - 3} more" if len(spoiled) > 3 else ""),
+                remedy="Look at the disk. The agent sets them aside when it comes upon them, and goes on; the rest is sound",
+            )
+        return int(database.rows("SELECT count(*) FROM series")[0][0])
     finally:
         database.close()
