@@ -6,7 +6,7 @@ a decision, a lever.
 
 `journal` and `metrics` keep them in SQLite, `memory` for the length of a simulation; `chain` is the hash chain that both journals
 share, `codec` the JSON of a record, `database` what every SQLite file here has in common.
-The metric store is a `catalogue` of series, `shelves` of rows and sealed blocks (each of `section`s), the steps that bring samples
+The metric store is a `catalogue` of series, `shelves` of rows and sealed blocks (of `section`s), the steps that bring samples
 to rest (`sealing`, `takeover`, `forgetting`; `merging` and `rollups` are their arithmetic), and `ranges` that answer.
 `pruning` is how a journal forgets, `mending` how samples outlive their file; `backup` and `restore` write and read an `archive`.
 """
