@@ -18,13 +18,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
+import numpy as np
+from numpy.typing import NDArray
+
 from trimtab.assembly.simulation import Simulation, Tally, live_through
 from trimtab.assembly.wiring import Stores, assemble
 from trimtab.config import Settings, locks_of
 from trimtab.domain.errors import ConfigError
 from trimtab.domain.lever_series import as_number, lever_series
 from trimtab.domain.levers import LeverSpec, LeverValue
-from trimtab.domain.metrics import Reading, Series, StoredSample
+from trimtab.domain.metrics import Aggregate, Reading, Samples, Series, StoredSample
 from trimtab.domain.ports import MetricStore
 from trimtab.loop.clocks import VirtualClock
 from trimtab.storage.backup import copy_database
@@ -48,6 +51,16 @@ class Past:
         """As recorded."""
         return await self._inner.query(metric_id, start, end)
 
+    async def read(self, metric_ids: Sequence[str], start: float, end: float) -> Mapping[str, Samples]:
+        """As recorded."""
+        return await self._inner.read(metric_ids, start, end)
+
+    async def downsampled(
+        self, metric_id: str, start: float, end: float, step: float, aggregate: Aggregate
+    ) -> Sequence[tuple[float, float]]:
+        """As recorded."""
+        return await self._inner.downsampled(metric_id, start, end, step, aggregate)
+
     async def samples(self, metric_id: str, start: float, end: float) -> Sequence[StoredSample]:
         """As recorded."""
         return await self._inner.samples(metric_id, start, end)
@@ -58,6 +71,14 @@ class Past:
 
     async def write(self, readings: Sequence[Reading]) -> None:
         """What is replayed is recorded already."""
+
+    async def write_columns(
+        self, series: Sequence[Series], times: float | NDArray[np.float64], values: NDArray[np.float64]
+    ) -> None:
+        """What is replayed is recorded already."""
+
+    async def tidy(self, now: float) -> None:
+        """Nothing is moved."""
 
     async def prune(self, before: float) -> int:
         """Nothing is forgotten."""
