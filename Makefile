@@ -18,7 +18,7 @@ short = $(if $(filter-out 0,$(SHORT)),$(1),$(2))
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-services check format bench bench-verdicts bench-analysis bench-diagnosis bench-forecasts bench-unknown bench-demo bench-blast bench-bad-data bench-api bench-stores bench-overhead bench-startup chaos dist constraints which-python clean
+.PHONY: help install demo test test-services check format bench bench-verdicts bench-analysis bench-diagnosis bench-forecasts bench-metric-store bench-unknown bench-demo bench-blast bench-bad-data bench-api bench-stores bench-overhead bench-startup chaos dist constraints which-python clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -79,7 +79,10 @@ bench: bench-verdicts bench-blast bench-bad-data bench-api bench-stores bench-st
 bench-verdicts: $(VENV)/.dev ## how often a verdict flatters a change that does nothing, and how soon it finds a real one
 	$(PY) benchmarks/verdicts.py $(call short,--reps 100 --only honesty,--reps 500)
 
-bench-analysis: bench-diagnosis bench-forecasts ## what the analysis stage promises: each of its benches
+bench-analysis: bench-diagnosis bench-forecasts bench-metric-store ## what the analysis stage promises: each of its benches
+
+bench-metric-store: $(VENV)/.bench ## how fast the metric store takes samples in, how small they rest, how soon a range is read
+	$(PY) benchmarks/metric_store.py --seed $(or $(SEED),1) $(call short,--short,)
 
 DATA ?= ../shared/data
 
