@@ -130,6 +130,11 @@ ONE_MISTAKE = {
         lever("bounds: [0.5, 2]"),
         "t.yaml:4:52: elements[0].levers[0].bounds: an integer lever needs whole bounds, got [0.5, 2]; round them, or make the kind float",
     ),
+    "switched back though it cannot be": (
+        lever("bounds: [1, 4], reversibility: transient, switchback: true"),
+        "t.yaml:4:98: elements[0].levers[0].switchback: only a reversible lever can be switched back and forth; "
+        "remove switchback, or declare it reversible",
+    ),
     "step beyond the range": (
         lever("kind: float, bounds: [0, 0.5]"),
         "t.yaml:4:5: elements[0].levers[0]: the step 1 is larger than the range 0.5 between the bounds; "

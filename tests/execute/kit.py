@@ -156,6 +156,7 @@ class Evidence:
     guard_states: list = field(default_factory=lambda: [guard_state()])
     t: np.ndarray = field(default_factory=lambda: np.empty(0))
     y: np.ndarray = field(default_factory=lambda: np.empty(0))
+    is_critical: bool = False
     control_values: dict = field(default_factory=dict)
 
     def goal(self, goal_id):
@@ -172,6 +173,9 @@ class Evidence:
 
     def samples(self, goal_id):
         return self.t, self.y
+
+    def critical(self, goal_id):
+        return self.is_critical
 
     def controls(self, goal_id, locks):
         return self.control_values

@@ -78,6 +78,7 @@ class LeverOptions(ChangeOptions):
     step: Annotated[float, Field(gt=0, allow_inf_nan=False, validate_default=True)] = 1.0  # smallest step
     choices: Annotated[tuple[str, ...], Field(validate_default=True)] = ()
     mode: Mode = Mode.TUNED
+    switchback: Annotated[bool, Field(validate_default=True)] = False  # cheap to move: trials may put it on and off to see
     follows: tuple[MetricName, ...] = ()  # of the load; none: the element's metrics whose names end in _per_second
     cost_per_second: Finite = 0.0  # of one unit of the lever, in any currency
     worth_per_request: Finite = 0.0  # what one unit brings in on each unit of the load, in the same currency
@@ -146,6 +147,13 @@ class LeverOptions(ChangeOptions):
     def _of_regulated(cls, value: Any, info: ValidationInfo) -> Any:
         if value and info.data.get("mode") is Mode.TUNED:
             raise rule("only a regulated lever follows load", f"give it mode: regulated, or remove {info.field_name}")
+        return value
+
+    @field_validator("switchback")
+    @classmethod
+    def _switchback(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("reversibility") not in (None, Reversibility.REVERSIBLE):
+            raise rule("only a reversible lever can be switched back and forth", "remove switchback, or declare it reversible")
         return value
 
     def spec(self, element: str, locks: frozenset[str]) -> LeverSpec:

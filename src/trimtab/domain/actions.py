@@ -241,6 +241,14 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Switch:
+    """One step of a trial that takes its change off and puts it on again: when its intent became durable, and which way."""
+
+    at: float
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ActionRecord:
     """An action with all that has become of it. Replaced, never changed, at every transition."""
 
@@ -268,6 +276,18 @@ class ActionRecord:
     interrupted: bool = False  # the agent ended while the effect was under way: no verdict can rest on what followed
     requested: bool = False  # a person asked for it: no goal needs to be missed for it to start
     in_place_at: float | None = None  # when the effect was first seen to be whole: a job takes its time
+
+    switches: tuple[Switch, ...] = ()  # of a switchback; see `execute.switchback`
+
+    @property
+    def is_on(self) -> bool:
+        """Whether its change is in force as far as the trial goes: not in the blocks of a switchback that are without it."""
+        return not self.switches or self.switches[-1].on
+
+    @property
+    def last_set_at(self) -> float:
+        """When its lever was last asked to move by the trial."""
+        return self.switches[-1].at if self.switches else self.executed_at or self.since
 
     @property
     def effective_at(self) -> float:

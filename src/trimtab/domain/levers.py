@@ -85,6 +85,7 @@ class LeverSpec:
     run_once: bool = False  # a job: its settings are absent and done, and only a person asks for the way back
     takes_seconds: float = 0.0  # how long an effect may be under way before it is given up; 0: it is there at once
     action_type: str = ""  # what beliefs are kept by; empty: from the lever's name and the way it is moved
+    switchback: bool = False  # cheap to move: a trial may put it on and take it off in random order, to see what it does
     gradual: bool = False  # it gets to a value through those in between, and may be cut off there
     follows: tuple[str, ...] = ()  # regulated: metrics of the load; empty: the element's that end in _per_second
     cost_per_second: float = 0.0  # regulated: of one unit of the lever, in any currency

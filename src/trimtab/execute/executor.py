@@ -22,6 +22,7 @@ from trimtab.execute.book import Book
 from trimtab.execute.kin import STANDING, holder_of
 from trimtab.execute.levers import LeverBook
 from trimtab.execute.observer import Evidence, Observer, Regulation
+from trimtab.execute.switchback import switched, wanted
 from trimtab.execute.trial import Seen, Step, TrialRules, after_rollback, half_way, holds_ours, in_place, next_step
 
 START_PATIENCE = 60.0  # seconds that a scheduled action waits for its lever to answer, or its locks to come free
@@ -236,7 +237,29 @@ class Executor:
             self.recall(holder.action_id, f"making room: {record.action_id} is taken back", "trimtab")
         return record
 
+    async def _switch(self, record: ActionRecord, step: Step, on: bool) -> ActionRecord:
+        """Put the change on, or take it off, for the next block of a switchback: intent, effect, look, as at the start."""
+        if (closed := self._closed(record)) is not None:
+            return self.book.amend(record, reason=f"waiting to switch {record.action.lever_id}: {closed}")
+        now, lever_id, error = self._clock.now(), record.action.lever_id, None
+        record = await self.book.move(
+            record, S.VERIFYING, step.reason, now, switches=switched(record, on, now), acknowledged=False
+        )
+        value = wanted(record)
+        try:
+            if value is not None:
+                await self.levers.put(lever_id, value, now, undo=not on)
+        except LeverError as failure:
+            error = failure.message
+        seen = await self._see(record)
+        if error is None and in_place(record, seen):
+            return self.book.amend(record, acknowledged=True)
+        why = f"{error or f'{lever_id} reads {setting(seen.value)}'} after it was to be switched to {setting(value)}"
+        return await self._take(record, Step(S.ROLLING_BACK, why, interrupted=True), seen)
+
     async def _take(self, record: ActionRecord, step: Step, seen: Seen) -> ActionRecord:
+        if step.switch is not None:
+            return await self._switch(record, step, step.switch)
         actor = self._recalls.get(record.action_id, ("", "trimtab"))[1]
         changes: dict[str, Any] = {
             "verdict": seen.verdict or record.verdict,

@@ -70,7 +70,7 @@ def disturbance(record: ActionRecord) -> Span | None:
         return None
     settle = record.action.settle_seconds
     if record.rollback_reason is None or record.ended_at is None:
-        return (record.executed_at, record.effective_at + settle)
+        return (record.executed_at, max(record.effective_at, record.last_set_at) + settle)
     if record.verdict is not None and record.verdict.futile and record.guard_breached is None:
         return None
     return (record.executed_at, record.ended_at + settle)

@@ -24,6 +24,7 @@ from trimtab.execute.book import Book
 from trimtab.execute.controls import Control, Controls
 from trimtab.execute.kin import disturbances, first_later, is_suspect, kin_of, successor_of, undisturbed
 from trimtab.execute.levers import LeverBook
+from trimtab.execute.switchback import ALPHA, may_switch, verdict_on
 from trimtab.execute.trial import Seen, TrialRules
 from trimtab.verify import judge
 
@@ -39,6 +40,10 @@ class Evidence(Protocol):
 
     def guards(self, elements: frozenset[str]) -> Sequence[GuardState]:
         """How the guards of these elements stand."""
+        ...
+
+    def critical(self, goal_id: str) -> bool:
+        """Whether a goal is missed so badly that it cannot wait."""
         ...
 
     def missed(self) -> Mapping[str, str]:
@@ -123,6 +128,7 @@ class Observer:
             goals_missed=self.evidence.missed(),
             verdict=None if disturbed or not self._in_hand(record) else self._verdict(record, kin),
             recall=recall,
+            critical=self.evidence.critical(action.goal_id),
             quiet=not any(other.state.in_flight for other in kin),
             suspect=not any(other.state.in_flight for other in kin) if governs else is_suspect(record, kin, now),
             successor=successor.action_id if successor is not None else None,
@@ -161,6 +167,8 @@ class Observer:
         goal = self.evidence.goal(record.action.goal_id)
         if record.state not in (S.VERIFYING, S.KEPT_ON_PROBATION) or goal is None or record.executed_at is None:
             return None
+        if record.switches and record.state is not S.VERIFYING:
+            return record.verdict  # by blocks that are over; what the past says of a lever that went back and forth is void
         t, y = self.evidence.samples(record.action.goal_id)
         keep = undisturbed(t, disturbances(kin)) & (t < first_later(record, kin))
         t, y = t[keep], y[keep]
@@ -192,13 +200,18 @@ class Observer:
         kin: Sequence[ActionRecord],
     ) -> Verdict | None:
         moved = {other.executed_at for other in kin} | {other.ended_at for other in kin if other.rollback_reason is not None}
+        may = may_switch(record, self._levers.states[record.action.lever_id].spec)
         try:
+            if record.switches:
+                now, every = self._clock.now(), self._rules.sample_seconds
+                return verdict_on(record, samples, goal, now, every, self._rules.min_effect)
             return judge(
                 samples,
                 applied_at=record.executed_at or record.since,
                 goal=goal.goal,
                 controls=self._beside(record, samples, kept),
                 settle_seconds=record.effective_at - (record.executed_at or record.since) + record.action.settle_seconds,
+                alpha=ALPHA if may else 2.0 * ALPHA,
                 min_effect=self._rules.min_effect,
                 changes=tuple(sorted(at for at in moved if at is not None)),
             )

@@ -12,6 +12,8 @@
                     │           └─► rolled_back | stepped_back | yielded | rollback_failed ─► rolling_back (a person retries)
                     └─► settling | failed (only where read-back equals the snapshot) | yielded
 
+A switchback enters `verifying` again at every switch of its lever, so that each is durable before it is set.
+
 Simulation walks the same path, with levers that set nothing, and ends in `simulated` where a real action would end or turn back.
 """
 
@@ -30,7 +32,7 @@ TRANSITIONS: Mapping[S | None, frozenset[S]] = {
     S.APPLYING: frozenset({S.SETTLING, S.PROBING, S.FAILED}),
     S.PROBING: frozenset({S.SETTLING, S.ROLLING_BACK, S.YIELDED, S.FAILED, S.SIMULATED}),
     S.SETTLING: frozenset({S.VERIFYING, S.KEPT_ON_PROBATION, S.PROBING, S.ROLLING_BACK, S.YIELDED, S.SIMULATED}),
-    S.VERIFYING: frozenset({S.KEPT, S.KEPT_ON_PROBATION, S.PROBING, S.ROLLING_BACK, S.YIELDED, S.SIMULATED}),
+    S.VERIFYING: frozenset({S.VERIFYING, S.KEPT, S.KEPT_ON_PROBATION, S.PROBING, S.ROLLING_BACK, S.YIELDED, S.SIMULATED}),
     S.KEPT_ON_PROBATION: frozenset({S.KEPT, S.ROLLING_BACK, S.YIELDED}),
     S.KEPT: frozenset({S.ROLLING_BACK}),
     S.ROLLING_BACK: frozenset({S.ROLLED_BACK, S.STEPPED_BACK, S.ROLLBACK_FAILED, S.YIELDED}),

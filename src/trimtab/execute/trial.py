@@ -15,6 +15,7 @@ from trimtab.domain.goals import GoalState, GuardState
 from trimtab.domain.levers import BROKEN, LeverSpec, LeverValue, Reversibility
 from trimtab.domain.verdicts import Verdict, VerdictStatus
 from trimtab.domain.words import of_metric, setting
+from trimtab.execute.switchback import is_over, is_stuck, may_switch, next_switch, wanted
 
 PROBE_SECONDS = 12.0  # how long to look for an effect in doubt before turning back
 ROLLBACK_SECONDS = 15.0  # how long to try to restore before a person is paged; with probing, within 30 s of a restart
@@ -58,6 +59,7 @@ class Seen:
     quiet: bool = True  # nothing else is under way on the same things
     suspect: bool = True  # a guard that breaks now would be this change's doing
     successor: str | None = None  # a later change of the same lever, which was kept
+    critical: bool = False  # the goal is missed so badly that there is no time for experiments
     disturbed: str | None = None  # another hand moved something that this trial depends on
     blameless: frozenset[str] = frozenset()  # ids of guards that this change cannot have broken
 
@@ -66,7 +68,8 @@ class Seen:
 class Step:
     """A state to enter, with why.
 
-    `guard` names the guard that was breached; `interrupted` says that no verdict is possible; `ends` is where a rollback ends.
+    `guard` names the guard that was breached; `interrupted` says that no verdict is possible; `ends` is where a rollback ends;
+    `switch` sets the lever first, to the change or back to what was there before it.
     """
 
     to: S
@@ -74,6 +77,7 @@ class Step:
     guard: str | None = None
     interrupted: bool = False
     acknowledged: bool | None = None
+    switch: bool | None = None
     ends: S = S.ROLLED_BACK
 
 
@@ -93,6 +97,9 @@ def _probing(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None
         if seen.now - record.since < PROBE_SECONDS:
             return None
         return Step(S.ROLLING_BACK, f"{seen.unreadable}; turning back", interrupted=True)
+    if record.switches:
+        why = "the agent was interrupted while it switched back and forth, so that nothing proves this change"
+        return Step(S.ROLLING_BACK, seen.recall or why, interrupted=True)
     if half_way(record, seen):
         return _half_way(record, seen, rules)
     if in_place(record, seen):
@@ -151,6 +158,8 @@ def _verifying(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | No
         return ended
     if seen.disturbed:
         return _turn_back(record, rules, seen.disturbed)
+    if record.switches:
+        return _switching(record, seen, rules)
     verdict, over = seen.verdict, seen.now >= rules.deadline(record)
     if verdict is not None and verdict.status is VerdictStatus.WORSE:
         return _turn_back(record, rules, verdict.reason)
@@ -160,6 +169,33 @@ def _verifying(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | No
     if verdict is not None and verdict.status is VerdictStatus.IMPROVED:
         return _credited(record, seen, rules, verdict)
     return _undecided(record, seen, rules, verdict, over)
+
+
+def _switching(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
+    """On and off, until the pairs of blocks decide, or nothing is to be gained by going on."""
+    verdict, sample = seen.verdict, rules.sample_seconds
+    why = verdict.reason if verdict is not None else "no verdict"
+    if seen.critical:
+        return _turn_back(record, rules, "the goal is missed by far: no time to switch back and forth")
+    if verdict is not None and (verdict.status is VerdictStatus.WORSE or verdict.futile):
+        return _turn_back(record, rules, why)
+    if is_stuck(record, seen.now, sample):
+        return _turn_back(record, rules, f"{why}; {record.action.lever_id} could not be switched for too long")
+    if verdict is not None and verdict.status is VerdictStatus.IMPROVED and not _untrusted(seen):
+        if record.is_on:
+            return _credited(record, seen, rules, verdict)
+        return Step(S.VERIFYING, f"{why}; putting it on to stay", switch=True)
+    if is_over(record, seen.now, sample):
+        return _turn_back(record, rules, why)
+    return _next_block(record, seen, rules, why) if not (verdict is not None and verdict.conclusive) else None
+
+
+def _next_block(record: ActionRecord, seen: Seen, rules: TrialRules, why: str) -> Step | None:
+    on = next_switch(record, seen.now, rules.sample_seconds)
+    if on is None:
+        return None
+    block = f"block {len(record.switches) + 1} of a switchback, {'with' if on else 'without'} the change"
+    return Step(S.VERIFYING, f"{block}: {why}", switch=on)
 
 
 def _credited(record: ActionRecord, seen: Seen, rules: TrialRules, verdict: Verdict) -> Step | None:
@@ -181,14 +217,24 @@ def _undecided(record: ActionRecord, seen: Seen, rules: TrialRules, verdict: Ver
     if verdict is not None and verdict.futile:
         return _turn_back(record, rules, why)
     if verdict is not None and verdict.undecidable and not met:
+        if _switchable(record, seen, rules):
+            return _next_block(record, seen, rules, why)
         again = "the goal is still missed: to be tried again from a level that is known better"
         return _turn_back(record, rules, f"{why}, and {again}")
     if not over:
         return None
     spoiled = _spoiled(record, seen)
+    if not spoiled and _switchable(record, seen, rules):
+        return _next_block(record, seen, rules, why)
     if spoiled or not met:
         return _turn_back(record, rules, f"{why}; {spoiled or 'the goal is still missed'} at the deadline")
     return Step(S.KEPT_ON_PROBATION, f"{why}; the goal is met, so the change stays without credit until a calm time")
+
+
+def _switchable(record: ActionRecord, seen: Seen, rules: TrialRules) -> bool:
+    """Whether what the past leaves undecided may be decided by a switchback. Not while people wait for the goal to be met."""
+    overdue = seen.now - rules.deadline(record)
+    return may_switch(record, seen.spec, overdue, rules.sample_seconds) and not seen.critical and rules.rollback_on_failure
 
 
 def _on_probation(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | None:
@@ -305,8 +351,8 @@ def in_doubt(spec: LeverSpec) -> float:
 
 
 def in_place(record: ActionRecord, seen: Seen) -> bool:
-    """Whether the lever holds the value that the action set."""
-    return seen.spec.same(seen.value, record.action.to_value)
+    """Whether the lever holds the value that the trial set: in a switchback's blocks without the change, the one before it."""
+    return seen.spec.same(seen.value, wanted(record) if record.state is S.VERIFYING else record.action.to_value)
 
 
 def holds_ours(record: ActionRecord, seen: Seen) -> bool:
@@ -330,7 +376,7 @@ def after_rollback(record: ActionRecord, seen: Seen) -> Step | None:
     if record.action.reversibility is Reversibility.IRREVERSIBLE:
         return Step(S.ROLLBACK_FAILED, f"{record.reason}; the action is irreversible: a person has to decide")
     if seen.value is not None and seen.spec.same(seen.value, record.snapshot):
-        if not record.acknowledged and seen.now < (record.executed_at or record.since) + in_doubt(seen.spec):
+        if not record.acknowledged and seen.now < record.last_set_at + in_doubt(seen.spec):
             return None  # what was asked may still take effect: then it has to be taken back
         done = f"{record.action.lever_id} is back at {setting(seen.value)}, read back"
         return Step(record.undo_ends, f"{record.rollback_reason or record.reason}; {done}")

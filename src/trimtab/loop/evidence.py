@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trimtab.domain.actions import ActionRecord
 from trimtab.domain.goals import Analysis, GoalState, GuardState
-from trimtab.domain.metrics import Health, Trust
+from trimtab.domain.metrics import Health, Severity, Trust
 from trimtab.domain.situation import LeverState
 from trimtab.domain.words import of_metric
 from trimtab.execute.controls import Control
@@ -45,6 +45,11 @@ class LastAnalysis:
     def met(self) -> tuple[str, ...]:
         """The goals that are met now."""
         return tuple(sorted(state.goal.goal_id for state in self.analysis.goals if state.achieved))
+
+    def critical(self, goal_id: str) -> bool:
+        """Whether a goal is missed so badly that it cannot wait."""
+        found = (symptom for symptom in self.analysis.symptoms if symptom.goal_id == goal_id)
+        return any(symptom.severity is Severity.CRITICAL for symptom in found)
 
     def missed(self) -> Mapping[str, str]:
         """The goals that are clearly missed now (the symptom is there, not just one sample), each with a sentence."""
