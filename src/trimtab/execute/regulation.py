@@ -16,6 +16,7 @@ from trimtab.execute.policy_lever import PolicyLever
 from trimtab.execute.regulator import Regulator
 from trimtab.plan.regulation import policy_of
 
+TOLD = 5  # of the latest moves, in the status
 LAG_SAMPLES = 5  # a guard is a mean over so many: it shows late what a move did
 
 
@@ -57,8 +58,25 @@ class Regulations:
                 structlog.get_logger("trimtab").warning("Policy let go", reason=why, action_id=record.action_id)
 
     def standing(self) -> list[dict[str, Any]]:
-        """Each policy, its set-points and its last moves."""
-        return [regulator.standing() for regulator in self.regulators.values()]
+        """Each policy, its set-points and its last moves, newest first; times in Unix seconds."""
+        return [self._standing(regulator) for regulator in self.regulators.values()]
+
+    def _standing(self, regulator: Regulator) -> dict[str, Any]:
+        record, states, spec = regulator.in_force(), self._executor.levers.states, regulator.spec
+        moves = regulator.moves_of(record)[-TOLD:] if record is not None else ()
+        return {
+            "element": spec.element,
+            "policy": regulator.lever.value,
+            "action_id": record.action_id if record is not None else None,
+            "set_points": {lever_id: states[lever_id].value for lever_id in spec.governs},
+            "left_to_others": {lever_id: states[lever_id].left_until for lever_id in regulator.left()},
+            "holding": regulator.holding,
+            "moves": regulator.moves_made,
+            "last_moves": [
+                {"lever": move.lever_id, "from": move.from_value, "to": move.to_value, "at": move.at, "reason": move.reason}
+                for move in reversed(moves)
+            ],
+        }
 
     def moves(self) -> dict[str, int]:
         """How often each regulated lever was moved in this process."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 
 import structlog
 
@@ -23,12 +22,11 @@ from trimtab.domain.regulation import HOLD, Move, Policy, RegulationView
 from trimtab.domain.situation import LeverState
 from trimtab.domain.words import setting
 from trimtab.execute.executor import Executor
-from trimtab.execute.ledger import Ledger, blameless, could_worsen, ledger_from
+from trimtab.execute.ledger import KEPT_MOVES, Ledger, blameless, could_worsen, ledger_from
 from trimtab.execute.policy_lever import PolicyLever
 from trimtab.execute.trial import PROBE_SECONDS, in_doubt
 
 LEFT_SECONDS = 86_400.0  # that a lever is left to another hand which moved it: two hands would fight
-TOLD = 5  # of the latest moves, in the status
 
 _OVER = (S.FAILED, S.ROLLED_BACK, S.STEPPED_BACK, S.YIELDED, S.SIMULATED, S.EXPIRED, S.REJECTED)
 _AT_WORK = (S.SETTLING, S.VERIFYING, S.KEPT, S.KEPT_ON_PROBATION)
@@ -47,6 +45,7 @@ class Regulator:
         self._ledger: Ledger | None = None
         self._since: dict[str, float] = {}  # lever → when it was taken up again
         self.moved = dict.fromkeys(lever.spec.governs, 0)  # how often in this process, by lever
+        self._asked_at: float | None = None  # the time of the newest sample that the policy has seen
         self._failure: str | None = None  # of the policy, which was said
         self._lock = asyncio.Lock()
         self._log = structlog.get_logger("trimtab")
@@ -94,6 +93,8 @@ class Regulator:
                 why = f"{record.action.to_value} moves {', '.join(self.spec.governs)} from now on"
                 await self._book.note("policy", why, self._executor.now(), action_id=record.action_id, data=about)
             latest = self._mine()[-1].action_id == record.action_id  # else a later one moved the levers, and put them back
+            moves = [row for row in await self._book.journal.notes([MOVE], KEPT_MOVES) if row.action_id == record.action_id]
+            rows = moves[::-1] or rows  # the history has but the latest of them
             self._ledger = ledger_from(rows, record.action_id, self._executor.now(), held=latest)
         return self._ledger
 
@@ -143,13 +144,18 @@ class Regulator:
         if not levers:
             self.holding = f"every lever of {self.spec.element} is out of reach, or left to another hand"
             return ()
+        metrics = evidence.metrics(self.spec.element)
+        newest = max((float(t[-1]) for t, _ in metrics.values() if t.size), default=0.0)
+        if newest == self._asked_at:
+            return ()  # nothing was seen since it was asked
+        self._asked_at = newest
         view = RegulationView(
             now=self._executor.now(),
             element=self.spec.element,
             levers=levers,
             goals=tuple(evidence.goals(record.action.locks)),
             guards=tuple(evidence.guards(record.action.locks)),
-            metrics=evidence.metrics(self.spec.element),
+            metrics=metrics,
             moves=tuple(ledger.moves),
         )
         name = str(record.action.to_value)
@@ -372,24 +378,6 @@ class Regulator:
     def moves_made(self) -> int:
         """How many moves the policy in force has made."""
         return self._ledger.count if self._ledger is not None and self.lever.value != HOLD else 0
-
-    def standing(self) -> dict[str, Any]:
-        """The policy, its set-points and its last moves, newest first; times in Unix seconds."""
-        record, states = self.in_force(), self._levers.states
-        moves = self._ledger.moves[-TOLD:] if self._ledger is not None and record is not None else []
-        return {
-            "element": self.spec.element,
-            "policy": self.lever.value,
-            "action_id": record.action_id if record is not None else None,
-            "set_points": {lever_id: states[lever_id].value for lever_id in self.spec.governs},
-            "left_to_others": {lever_id: states[lever_id].left_until for lever_id in self.left()},
-            "holding": self.holding,
-            "moves": self.moves_made,
-            "last_moves": [
-                {"lever": move.lever_id, "from": move.from_value, "to": move.to_value, "at": move.at, "reason": move.reason}
-                for move in reversed(moves)
-            ],
-        }
 
 
 def _sentence(move: Move) -> str:
