@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from trimtab.assembly.wiring import Stores, assemble
+from trimtab.cli.simulate import simulate as simulate_command
 from trimtab.config import load
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.errors import Conflict
@@ -412,3 +415,13 @@ def test_the_status_shows_the_policy_and_why_it_moved(tmp_path):
     [shown] = stage.agent.get_status()["regulation"]
     assert (shown["policy"], shown["set_points"], shown["moves"]) == ("predictive", {"web/servers": 6}, 1)
     assert shown["last_moves"][0]["reason"] == "45 requests a second" and shown["last_moves"][0]["at"].endswith("Z")
+
+
+def test_the_example_runs_against_the_web_cluster(capsys):
+    example = Path(__file__).parents[2] / "examples" / "regulated.yaml"
+    assert simulate_command(example, "web_cluster", 1800.0, seed=1, json=True) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert set(document["totals"]["moves"]) == {"web/servers", "web/dimmer"}
+    [action] = document["actions"]
+    assert action["parameters"]["lever"] == "web/regulation"
+    assert sum(row["kind"] == "move" for row in action["transitions"]) == sum(document["totals"]["moves"].values()) > 0
