@@ -7,9 +7,10 @@ stats. Never: a clock, a random source, a lever or a store; the rooms `learn`, `
 from __future__ import annotations
 
 from trimtab.plan.decide import decide
+from trimtab.plan.lever_search import LeverSearch
 from trimtab.plan.planner import make_plan
 from trimtab.plan.policy_start import PolicyStart
-from trimtab.plan.search import LeverSearch
+from trimtab.plan.search import SafeSearch
 from trimtab.plan.settings import BASELINE_SAMPLES, PlanSettings
 
-__all__ = ["BASELINE_SAMPLES", "LeverSearch", "PlanSettings", "PolicyStart", "decide", "make_plan"]
+__all__ = ["BASELINE_SAMPLES", "LeverSearch", "PlanSettings", "PolicyStart", "SafeSearch", "decide", "make_plan"]

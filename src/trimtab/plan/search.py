@@ -1,241 +1,107 @@
-"""Propose the next value of each tuned lever, or the job, that might bring a missed goal back. Called once a turn.
+"""Search the best setting of several levers without breaking a guard on the way: ask for a setting, tell what was measured there.
 
-One value per lever and missed goal: a way (where the declared effect, or a success, points; else the way that has not failed),
-a distance (small; larger while a goal is missed by more than twice; doubled where the last move this way helped too little or
-was too small to see), and never a value at or beyond one that did harm. What is not worth a trial is left to `plan.decide`; what
-just failed is left to the cool-downs of `plan.guards`, so that it is seen with the seconds left.
+A model of the goal (`stats.surrogate`) says what a further measurement is worth: of a new setting, or once more of one that looks
+good (knowledge gradient: Frazier, Powell & Dayanik (2009), INFORMS Journal on Computing 21). A model of each guard says where it
+would still hold: a setting is asked for only where the bound on every guard is within its limit (safe Bayesian optimisation: Sui,
+Gotovos, Burdick & Krause (2015), ICML; Berkenkamp, Krause & Schoellig (2016), ICRA), and only within reach of what is proven. The
+reach along each lever grows where moves go well and shrinks where a guard broke (a trust region: Eriksson et al. (2019), "Scalable
+global optimization via local Bayesian optimization", NeurIPS). Each setting that is asked for differs from the best proven one in
+one lever: this is what an action can do.
+
+Pure: the same tellings always lead to the same question.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
-from trimtab.domain.actions import ActionRecord, ActionState, OptimizationAction
-from trimtab.domain.goals import GoalState, GuardState, Symptom
-from trimtab.domain.levers import ABSENT, LeverKind, LeverSpec, LeverValue, Mode, way
-from trimtab.domain.words import of_metric, setting
-from trimtab.plan.history import History, harmed, improved, promising
-from trimtab.plan.steps import reach, step_from, step_size
+from trimtab.domain.goals import Goal, Guard
+from trimtab.domain.levers import LeverSpec, LeverValue
+from trimtab.plan.axes import Axis, Setting, as_setting
+from trimtab.plan.outlook import Outlook, Trial
 
-if TYPE_CHECKING:
-    from trimtab.domain.situation import LeverState, Situation
-
-FAR = 1.0  # Goal.miss at which a goal is missed by more than twice
-NEAR_GUARD = 0.2  # of its limit: this close, one more large move could breach it
+NOISE = 0.1  # relative standard deviation of one measurement, where none is told
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One lever and one missed goal, with what the search knows of the two."""
+class SafeSearch:
+    """Ask for a setting to measure, tell what was measured, read the best proven one from `best`.
 
-    spec: LeverSpec
-    value: LeverValue
-    goal: GoalState
-    symptom: Symptom
-    trials: tuple[ActionRecord, ...]  # on this lever for this goal, newest first
-    unsafe: tuple[ActionRecord, ...]  # trials on this lever that did harm
-    guard_near: bool
-    suspected: str = ""  # the diagnosis in words
+    `start` is the setting in place, taken for safe; without it the first one told is. A setting maps each lever's name to a value.
+
+    >>> from trimtab.domain.direction import Direction
+    >>> workers = LeverSpec("workers", "shop", bounds=(1, 32))
+    >>> goal, guard = Goal("p95_seconds", 0.1, Direction.MINIMIZE), Guard("cpu_percent", max=80.0)
+    >>> search = SafeSearch([workers], goal, [guard], start={"workers": 2})
+    >>> for _ in range(12):
+    ...     setting = search.ask()
+    ...     search.tell(setting, 1.0 / setting["workers"], {"cpu_percent": 2.0 * setting["workers"]})
+    >>> search.best["workers"] > 24
+    True
+    """
+
+    def __init__(
+        self,
+        levers: Sequence[LeverSpec],
+        goal: Goal,
+        guards: Sequence[Guard] = (),
+        start: Mapping[str, LeverValue] | None = None,
+    ) -> None:
+        if not levers:
+            raise ValueError("a search needs at least one lever")
+        self._specs, self._goal, self._guards = tuple(levers), goal, tuple(guards)
+        self._axes: tuple[Axis, ...] = ()
+        self._trials: list[Trial] = []
+        self._start: Setting | None = None
+        if start is not None:
+            self._begin(start)
+
+    def tell(
+        self,
+        setting: Mapping[str, LeverValue],
+        goal: float,
+        guards: Mapping[str, float] | None = None,
+        noise: float = NOISE,
+    ) -> None:
+        """What was measured at `setting`: the goal's metric, each guard's by metric name, and their relative standard deviation.
+
+        Raises `ValueError` where the setting lacks a lever, or a guard's value is not told.
+        """
+        if not self._axes:
+            self._begin(setting)
+        one = as_setting(self._axes, setting)
+        told = guards or {}
+        lacking = [guard.metric_name for guard in self._guards if guard.metric_name not in told]
+        if lacking:
+            raise ValueError(f"no value was told for the guard {', '.join(lacking)}")
+        values = tuple(float(told[guard.metric_name]) for guard in self._guards)
+        broken = any(guard.breached_by(value) for guard, value in zip(self._guards, values, strict=True))
+        self._trials.append(Trial(one, float(goal), values, noise, broken))
+
+    def ask(self) -> dict[str, LeverValue]:
+        """The setting to measure next; one measured before where its repetition is worth more than anything new.
+
+        Raises `ValueError` where neither a start nor a measurement was told: any guess could break a guard.
+        """
+        if self._start is None:
+            raise ValueError("which setting is in place? Give SafeSearch a start, or tell a measurement first")
+        if not self._trials:
+            return self._named(self._start)
+        return self._named(self._view().next_setting())
 
     @property
-    def trigger(self) -> str:
-        """The symptom, and where it probably began."""
-        return f"{self.symptom.evidence}; {self.suspected}" if self.suspected else self.symptom.evidence
+    def best(self) -> dict[str, LeverValue]:
+        """The best setting that was measured and whose guards held, by the model; the start where there is none."""
+        if self._start is None:
+            raise ValueError("nothing was told yet")
+        return self._named(self._view().best if self._trials else self._start)
 
-    @property
-    def known_way(self) -> int:
-        """+1 or -1 where the declaration says which way to move the lever for this goal, 0 where it does not."""
-        effect = dict(self.spec.moves).get(self.goal.goal.metric_name)
-        raising = {"up": 1, "down": -1}.get(effect or "", 0)
-        return raising * self.goal.goal.direction.sign
+    def _begin(self, setting: Mapping[str, LeverValue]) -> None:
+        plain = [Axis.of(spec, setting.get(spec.name, setting.get(spec.lever_id, 0.0))) for spec in self._specs]
+        self._axes = tuple(plain)
+        self._start = as_setting(self._axes, setting)
 
+    def _named(self, setting: Setting) -> dict[str, LeverValue]:
+        return {axis.spec.name: value for axis, value in zip(self._axes, setting, strict=True)}
 
-class LeverSearch:
-    """The optimizer for every lever that is merely declared: needs no model of the system behind it."""
-
-    def propose(self, situation: Situation) -> Sequence[OptimizationAction]:
-        """At most one value for each tuned lever and missed goal. Levers with nothing left to try are left out."""
-        history = History.of(situation)
-        proposals: list[OptimizationAction] = []
-        for case in _cases(situation, history):
-            value = next(_next_values(case), None)
-            if value is not None:
-                proposals.append(_action(case, value, situation.now))
-        return proposals
-
-
-def _cases(situation: Situation, history: History) -> Iterator[Case]:
-    """Every readable tuned lever that may bear on a missed goal."""
-    for symptom in situation.analysis.symptoms:
-        goal = _missed_goal(symptom, situation)
-        if goal is None:
-            continue
-        diagnosis = situation.analysis.diagnosis_of(symptom.symptom_id)
-        for lever_id in sorted(situation.levers):
-            state = situation.levers[lever_id]
-            moving = any(record.action.lever_id == lever_id for record in history.active)
-            if state.value is not None and not moving and _bears_on(state, goal):
-                yield Case(
-                    state.spec,
-                    state.value,
-                    goal,
-                    symptom,
-                    tuple(history.trials(lever_id, goal.goal.goal_id)),
-                    tuple(history.unsafe(lever_id)),
-                    any(_near(guard) for guard in situation.analysis.guards_of(state.spec.locks)),
-                    diagnosis.sentence if diagnosis is not None else "",
-                )
-
-
-def _missed_goal(symptom: Symptom, situation: Situation) -> GoalState | None:
-    if symptom.kind != "goal_missed":
-        return None
-    for state in situation.analysis.goals:
-        if state.goal.goal_id == symptom.goal_id and state.element == symptom.element:
-            return state if state.current is not None and state.achieved is False else None
-    return None
-
-
-def _bears_on(state: LeverState, goal: GoalState) -> bool:
-    spec = state.spec
-    if spec.run_once and state.value != ABSENT:
-        return False  # it is done, or under way; only a person asks for the way back
-    return spec.mode is Mode.TUNED and (spec.element == goal.element or goal.goal.metric_name in dict(spec.moves))
-
-
-def _near(state: GuardState) -> bool:
-    """Whether a guard is within a fifth of its limit; one that cannot be read might be."""
-    if state.value is None:
-        return True
-    low, high = state.guard.min, state.guard.max
-    if high is not None and state.value >= high - NEAR_GUARD * abs(high):
-        return True
-    return low is not None and state.value <= low + NEAR_GUARD * abs(low)
-
-
-def _next_values(case: Case) -> Iterator[LeverValue]:
-    """Values worth trying, the best first."""
-    if case.spec.numeric:
-        if not isinstance(case.value, str):
-            yield from _along_the_scale(case, float(case.value))
-    else:
-        yield from _among_the_choices(case)
-
-
-def _along_the_scale(case: Case, current: float) -> Iterator[LeverValue]:
-    far = case.goal.miss >= FAR
-    for direction in _ways(case):
-        last = next((r for r in case.trials if r.action.way == direction), None)
-        size = step_size(case.spec, far=far, guard_near=case.guard_near, last_move=_move_to_double(last, far=far))
-        if last is not None and not case.guard_near:
-            size = max(size, _extrapolated(last, case))
-        value = step_from(case.spec, current, direction, size, _nearest_harm(case, direction))
-        if value is not None and not case.spec.same(value, case.value):
-            yield value
-
-
-def _nearest_harm(case: Case, direction: int) -> float | None:
-    """The first value on the way that did harm; it and all beyond it are out of reach."""
-    ends = [r.action.to_value for r in case.unsafe if r.action.way == direction]
-    values = [float(end) for end in ends if not isinstance(end, str)]
-    return min(values, key=lambda value: direction * value, default=None)
-
-
-def _extrapolated(last: ActionRecord, case: Case) -> float:
-    """How far the verified effect of the last move this way says the goal is; never more than twice that move."""
-    start, end = last.action.from_value, last.action.to_value
-    if (
-        not improved(last)
-        or last.verdict is None
-        or last.verdict.effect is None
-        or isinstance(start, str)
-        or isinstance(end, str)
-    ):
-        return 0.0
-    return reach(float(start), float(end), last.verdict.effect, case.goal.goal.direction, case.goal.miss)
-
-
-def _ways(case: Case) -> list[int]:
-    """Which ways to try, the preferred first: only the declared one, only what helped, else what is untried, what failed."""
-    if case.known_way:
-        return [case.known_way]
-    helped = next((r.action.way for r in case.trials if improved(r)), 0)
-    overshot = next((harmed(r) for r in case.trials if r.action.way == helped), False)
-    if helped and not overshot:
-        return [helped]
-
-    def preference(direction: int) -> tuple[int, float]:
-        last = next((r for r in case.trials if r.action.way == direction), None)
-        if last is None:
-            return (1, 0.0)
-        return (0, 0.0) if improved(last) or promising(last) else (2, last.since)  # of two failures the older is tried first
-
-    return sorted((1, -1), key=preference)
-
-
-def _move_to_double(last: ActionRecord | None, *, far: bool) -> float | None:
-    """The size of the last move, where it was right but too short, or harmless but too small to see."""
-    if last is None or harmed(last):
-        return None
-    start, end = last.action.from_value, last.action.to_value
-    if isinstance(start, str) or isinstance(end, str):
-        return None
-    undone = last.state in (ActionState.ROLLED_BACK, ActionState.STEPPED_BACK)
-    unseen = undone and last.verdict is not None and not last.verdict.conclusive
-    return abs(end - start) if (improved(last) and far) or unseen else None
-
-
-def _among_the_choices(case: Case) -> Iterator[LeverValue]:
-    """Settings without a scale: those that helped, the untried, those that failed; among equals the nearest in declared order."""
-    options: tuple[LeverValue, ...] = (False, True) if case.spec.kind is LeverKind.BOOLEAN else case.spec.choices
-    here = options.index(case.value) if case.value in options else None
-    unsafe = {record.action.to_value for record in case.unsafe}
-    helped = _way_that_helped(case, options)
-    ranked = []
-    for place, option in enumerate(options):
-        if option == case.value or option in unsafe:
-            continue
-        distance = place - here if here is not None else place + 1
-        if case.known_way and here is not None and distance * case.known_way < 0:
-            continue
-        last = next((r for r in case.trials if r.action.to_value == option), None)
-        rank = 1 if last is None else (0 if improved(last) or promising(last) else 2)
-        back = helped * distance < 0  # towards where we came from
-        ranked.append(((back, rank, last.since if last is not None else 0.0, abs(distance), -distance), option))
-    yield from (option for _, option in sorted(ranked, key=lambda pair: pair[0]))
-
-
-def _way_that_helped(case: Case, options: Sequence[LeverValue]) -> int:
-    """+1 or -1 along the declared order where the latest credited change went that way, 0 where there is none."""
-    for record in case.trials:
-        start, end = record.action.from_value, record.action.to_value
-        if improved(record) and start in options and end in options:
-            return 1 if options.index(end) > options.index(start) else -1
-    return 0
-
-
-def _action(case: Case, value: LeverValue, now: float) -> OptimizationAction:
-    """The complete proposal to set the case's lever to `value`."""
-    spec, goal = case.spec, case.goal.goal
-    verb, suffix = _verb(case.value, value)
-    course = "down" if goal.direction.sign < 0 else "up"
-    name, current, target = goal.metric_name, case.goal.current, goal.target_value
-    aim = f"bring {name} {of_metric(name, current)} {course} to {of_metric(name, target)}"
-    return OptimizationAction.on(
-        spec,
-        case.value,
-        value,
-        goal=case.goal,
-        action_type=spec.action_type or f"{spec.name}_{suffix}",
-        description=f"run {spec.lever_id} to {aim}"
-        if spec.run_once
-        else f"{verb} {spec.lever_id} from {setting(case.value)} to {setting(value)} to {aim}",
-        trigger=case.trigger,
-        now=now,
-    )
-
-
-def _verb(start: LeverValue, end: LeverValue) -> tuple[str, str]:
-    return {0: ("set", "set"), 1: ("raise", "increase"), -1: ("lower", "decrease")}[way(start, end)]
+    def _view(self) -> Outlook:
+        return Outlook.of(self._axes, self._goal, self._guards, self._trials)

@@ -1,0 +1,115 @@
+"""A lever's values as places between 0 and 1: how far a move is, and which values there are to try. Arithmetic for the search.
+
+Every value lies on the lever's grid. A lever whose bounds span more than two decades is moved in proportion: from 10 to 20 is as far
+as from 1,000 to 2,000. The model of the search sees each lever both ways, and finds out in which one a metric is simpler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import log
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trimtab.domain.levers import LeverKind, LeverSpec, LeverValue
+from trimtab.plan.steps import Grid, span
+
+Setting = tuple[LeverValue, ...]  # one value a lever, in the order of the levers
+DECADES_2 = 100.0  # bounds this many times apart are moved along in proportion
+MOST_VALUES = 61  # tried of one lever at a time: finer than two per cent of its range nothing is learned from noise
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One lever as the search sees it.
+
+    >>> memory = Axis.of(LeverSpec("pages", "shop", bounds=(1, 10_000)), 100)
+    >>> round(memory.place(100), 2), memory.place(10_000)
+    (0.5, 1.0)
+    >>> Axis.of(LeverSpec("policy", "shop", LeverKind.CHOICE, choices=("lru", "lfu")), "lru").values
+    ('lru', 'lfu')
+    """
+
+    spec: LeverSpec
+    low: float
+    high: float
+    shift: float  # keeps the logarithm finite where the lever may be zero
+    proportional: bool
+    values: tuple[LeverValue, ...]
+
+    @classmethod
+    def of(cls, spec: LeverSpec, here: LeverValue) -> Axis:
+        """The axis of a lever; one without bounds is searched around where it is."""
+        if not spec.numeric:
+            options: tuple[LeverValue, ...] = (False, True) if spec.kind is LeverKind.BOOLEAN else spec.choices
+            return cls(spec, 0.0, float(len(options)), 0.0, False, options)
+        middle = 0.0 if isinstance(here, str) else float(here)
+        low, high = spec.bounds if spec.bounds is not None else (middle - span(spec), middle + span(spec))
+        shift = 0.0 if low > 0.0 else (spec.step - low)
+        proportional = high + shift > DECADES_2 * (low + shift)
+        axis = cls(spec, low, high, shift, proportional, ())
+        return cls(spec, low, high, shift, proportional, axis._grid())
+
+    def place(self, value: LeverValue) -> float:
+        """Where a value lies as moves go: 0 at the lower bound, 1 at the upper; a choice's place in its order."""
+        return self.coordinates(value)[1 if self.proportional else 0]
+
+    def coordinates(self, value: LeverValue) -> tuple[float, float]:
+        """Where a value lies evenly, and in proportion."""
+        if not self.spec.numeric:
+            at = float(self.values.index(value)) if value in self.values else -1.0
+            return at, at
+        number = min(max(float(value), self.low), self.high)
+        width = max(self.high - self.low, 1e-300)
+        if self.low + self.shift <= 0.0:
+            return (number - self.low) / width, (number - self.low) / width
+        ratio = log((self.high + self.shift) / (self.low + self.shift)) or 1.0
+        return (number - self.low) / width, log((number + self.shift) / (self.low + self.shift)) / ratio
+
+    def step_at(self, value: LeverValue) -> float:
+        """How long one step of the lever's grid is at `value`, as moves go; 1 for a choice."""
+        if not self.spec.numeric or isinstance(value, str):
+            return 1.0
+        here = self.place(value)
+        return max(abs(self.place(float(value) + step) - here) for step in (-self.spec.step, self.spec.step))
+
+    def _grid(self) -> tuple[LeverValue, ...]:
+        """Values on the lever's grid, evenly spread as moves go."""
+        grid = Grid.of(self.spec)
+        shares = np.linspace(0.0, 1.0, MOST_VALUES)
+        if self.proportional:
+            ends = log(self.low + self.shift), log(self.high + self.shift)
+            numbers = np.exp(ends[0] + shares * (ends[1] - ends[0])) - self.shift
+        else:
+            numbers = self.low + shares * (self.high - self.low)
+        first, last = max(grid.first, -(10**12)), grid.last
+        return tuple(sorted({grid.value(min(max(round(grid.position(x)), first), last)) for x in numbers.tolist()}, key=float))
+
+
+def points(axes: Sequence[Axis], settings: Sequence[Setting]) -> NDArray[np.float64]:
+    """The settings as the model takes them: (number of settings, number of levers, 2)."""
+    return np.array([[axis.coordinates(value) for axis, value in zip(axes, one, strict=True)] for one in settings], dtype=float)
+
+
+def distances(axes: Sequence[Axis], a: Sequence[Setting], b: Sequence[Setting]) -> NDArray[np.float64]:
+    """How far every setting of `a` is from every one of `b` along each lever (len(a), len(b), levers); 1 for another choice."""
+    places = [
+        np.array([[axis.place(v) for axis, v in zip(axes, one, strict=True)] for one in some], dtype=float) for some in (a, b)
+    ]
+    apart = np.abs(places[0][:, None, :] - places[1][None, :, :])
+    scaled = np.array([axis.spec.numeric for axis in axes])
+    return np.asarray(np.where(scaled, apart, (apart > 0.0).astype(float)))
+
+
+def as_setting(axes: Sequence[Axis], values: Mapping[str, LeverValue]) -> Setting:
+    """The values of a mapping in the order of the levers; `ValueError` names what is missing or not allowed."""
+    setting = []
+    for axis in axes:
+        spec = axis.spec
+        name = spec.name if spec.name in values else spec.lever_id
+        if name not in values:
+            raise ValueError(f"the setting lacks a value for {spec.name}")
+        setting.append(values[name])
+    return tuple(setting)

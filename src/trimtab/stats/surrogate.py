@@ -1,0 +1,151 @@
+"""A model of one number against several levers, from few and noisy measurements: a Gaussian process with a trend.
+
+A measurement is of one setting, or of the difference between two (what a verdict says of a change): a row of weights over settings,
+with a noise of its own. The prior is a level, a straight line along each lever with a scale, a bend along each lever by itself, and
+one of all levers together: what single levers do is learned from few trials, interactions where the data ask for them.
+
+Rasmussen & Williams (2006), "Gaussian processes for machine learning", ch. 2 and 5; Duvenaud, Nickisch & Rasmussen (2011),
+"Additive Gaussian processes", NIPS 24. Everything is a function of its arguments: no random source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import log, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+LENGTHS = (0.15, 0.3, 0.6, 1.2, 3.0)  # of a lever's range: from a bend within a sixth of it to none
+BENDS = (0.1, 0.3, 1.0, 3.0)  # standard deviation of the bends, in the unit of what is modelled
+LOUDNESS = (0.25, 0.5, 1.0, 2.0)  # the noise, in multiples of what was told
+SWEEPS = 2
+ALONE = 0.6  # share of the bends' variance that belongs to single levers
+LEVEL = 3.0  # standard deviation of the level
+JITTER = 1e-8
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The hyperparameters. `warps`: which of a lever's two coordinates counts; `lengths`: over how much of it the number bends."""
+
+    warps: tuple[int, ...]
+    lengths: tuple[float, ...]
+    bend: float = 0.3
+    slope: float = 1.0
+    loudness: float = 1.0
+
+    @property
+    def log_prior(self) -> float:
+        """Long bends and the noise that was told are believed first; weak: a few clear measurements overrule it."""
+        lengths = sum(log(length / 0.8) ** 2 for length in self.lengths)
+        return -0.25 * lengths - 0.5 * log(self.loudness) ** 2 - 0.1 * log(self.bend / 0.4) ** 2
+
+    def neighbours(self, labels: NDArray[np.bool_]) -> Iterator[str]:
+        """The names of what may be changed one at a time; see `changed`."""
+        for place, label in enumerate(labels):
+            yield f"length {place}"
+            if not label:
+                yield f"warp {place}"
+        yield "bend"
+        yield "loudness"
+
+    def changed(self, what: str) -> tuple[Shape, ...]:
+        """This shape with one hyperparameter at each of its values."""
+        name, _, number = what.partition(" ")
+        place = int(number or 0)
+        if name == "length":
+            return tuple(replace(self, lengths=(*self.lengths[:place], x, *self.lengths[place + 1 :])) for x in LENGTHS)
+        if name == "warp":
+            return tuple(replace(self, warps=(*self.warps[:place], x, *self.warps[place + 1 :])) for x in (0, 1))
+        if name == "bend":
+            return tuple(replace(self, bend=x) for x in BENDS)
+        return tuple(replace(self, loudness=x) for x in LOUDNESS)
+
+
+@dataclass(frozen=True, slots=True)
+class Surrogate:
+    """The model after its measurements. `points` (m, d, 2): each setting in two coordinates a lever, from 0 to 1.
+
+    A lever without a scale (`labels`) has the place of its choice in both. Of the two coordinates of the others, the model finds out
+    in which one the number is simpler. `rows` (n, m): which settings each measurement weighs; `noise` (n,): standard deviations.
+
+    >>> points = np.linspace(0.0, 1.0, 5)[:, None, None].repeat(2, axis=2)
+    >>> model = Surrogate.fit(points, np.array([False]), np.eye(5), np.linspace(1.0, 3.0, 5), np.full(5, 0.01))
+    >>> mean, _ = model.at(np.full((1, 1, 2), 0.6))
+    >>> round(float(mean[0]), 1)
+    2.2
+    """
+
+    points: Array
+    labels: NDArray[np.bool_]
+    rows: Array
+    shape: Shape
+    offset: float
+    factor: Array  # Cholesky factor of the measurements' covariance
+    weights: Array
+
+    @classmethod
+    def fit(cls, points: Array, labels: NDArray[np.bool_], rows: Array, values: Array, noise: Array) -> Surrogate:
+        """The model with the likeliest hyperparameters, found one at a time from plain ones."""
+        shape = Shape((0,) * len(labels), (0.6,) * len(labels))
+        best, score = None, -np.inf
+        for _ in range(SWEEPS):
+            before = shape
+            for what in shape.neighbours(labels):
+                for candidate in shape.changed(what):
+                    if best is not None and candidate == best.shape:
+                        continue
+                    model, likelihood = cls.given(candidate, points, labels, rows, values, noise)
+                    if likelihood + candidate.log_prior > score + 1e-9:
+                        best, score = model, likelihood + candidate.log_prior
+                shape = best.shape if best is not None else shape
+            if shape == before:
+                break
+        assert best is not None
+        return best
+
+    @classmethod
+    def given(
+        cls, shape: Shape, points: Array, labels: NDArray[np.bool_], rows: Array, values: Array, noise: Array
+    ) -> tuple[Surrogate, float]:
+        """The model with these hyperparameters, and the logarithm of its likelihood."""
+        absolute = np.abs(rows.sum(axis=1)) > 0.5
+        offset = float(np.median(values[absolute])) if absolute.any() else 0.0
+        left = values - offset * absolute
+        covariance = rows @ _kernel(points, points, labels, shape) @ rows.T + np.diag((shape.loudness * noise) ** 2 + JITTER)
+        factor: Array = np.linalg.cholesky(covariance).astype(np.float64)
+        half = np.linalg.solve(factor, left)
+        weights = np.linalg.solve(factor.T, half)
+        likelihood = -0.5 * float(half @ half) - float(np.log(np.diag(factor)).sum())
+        return cls(points, labels, rows, shape, offset, factor, weights), likelihood
+
+    def at(self, points: Array) -> tuple[Array, Array]:
+        """Mean (k,) and covariance (k, k) at other settings (k, d, 2)."""
+        across = _kernel(points, self.points, self.labels, self.shape) @ self.rows.T
+        half = np.linalg.solve(self.factor, across.T)
+        covariance = _kernel(points, points, self.labels, self.shape) - half.T @ half
+        return self.offset + across @ self.weights, covariance
+
+
+def _kernel(a: Array, b: Array, labels: NDArray[np.bool_], shape: Shape) -> Array:
+    """The prior covariance (len(a), len(b)): level + lines + bends of each lever + bends of all together (Matérn 5/2)."""
+    levers = len(labels)
+    total = np.full((len(a), len(b)), LEVEL**2)
+    alone, together = np.zeros_like(total), np.ones_like(total)
+    for place in range(levers):
+        x, y = a[:, place, shape.warps[place]][:, None], b[:, place, shape.warps[place]][None, :]
+        if labels[place]:
+            alike = np.where(x == y, 1.0, np.exp(-1.5 / shape.lengths[place]))
+        else:
+            total += shape.slope**2 * (x - 0.5) * (y - 0.5)
+            distance = sqrt(5.0) * np.abs(x - y) / shape.lengths[place]
+            alike = (1.0 + distance + distance**2 / 3.0) * np.exp(-distance)
+        alone += alike / levers
+        together *= alike
+    share = ALONE if levers > 1 else 0.0
+    bends: Array = shape.bend**2 * (share * alone + (1.0 - share) * together)
+    return total + bends
