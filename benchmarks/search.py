@@ -4,9 +4,9 @@
     python benchmarks/search.py --short         fewer seeds and worlds
     python benchmarks/search.py --world cliff   one world
 
-The gain is the true one of the setting that is recommended at the end, as a share of what the best setting that keeps the guard would
-bring. A trial breaks a guard where the guard's true value is outside of its limit. Optuna's TPE is told the guard as a constraint
-and begins at the same setting. Cold settings: default arguments only.
+The gain is the true one of the setting that is recommended at the end, as a share of what the best setting that keeps the guard
+would bring. A trial breaks a guard where the guard's true value is outside of its limit. Optuna's TPE is told the guard as a
+constraint and begins at the same setting. Cold settings: default arguments only.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ def report(
     seeds: int,
 ) -> int:
     print(
-        f"share of the best gain after {trials} trials at {noise:.0%} noise, and trials that broke the guard: means of {seeds} seeds\n"
+        f"share of the best gain after {trials} trials at {noise:.0%} noise, trials that broke the guard: mean of {seeds} seeds\n"
     )
     print(f"{'world':16}" + "".join(f"{name:>18}" for name in searches))
     missed = []

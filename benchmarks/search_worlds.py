@@ -1,4 +1,4 @@
-"""Black boxes with levers, a goal and a guard, for the bench of the search: shipped plants, the demo's workload, and made-up ones.
+"""Black boxes with levers, a goal and a guard, for the bench of the search: shipped plants, the demo's workload, made-up ones.
 
 Each says what is true at a setting, without noise; the bench adds the noise. Development looked at the worlds of `NAMED` and at
 `drawn` ones of even numbers; the figure that counts is from `drawn` ones of odd numbers, whose shape nobody has looked at.
@@ -48,7 +48,7 @@ class World:
         return not self.guard.breached_by(self.truth(setting)[1])
 
     def gain(self, setting: Values) -> float:
-        """The share of the best gain that a setting truly has: 0 at the start, 1 at the best that keeps the guard, 0 beyond it."""
+        """The share of the best gain that a setting truly has: 0 at the start, 1 at the best that keeps the guard."""
         first, best = self.truth(self.start)[0], self.optimum
         return (self.truth(setting)[0] - first) / (best - first) if self.holds(setting) else 0.0
 
@@ -136,18 +136,22 @@ def number(setting: Values, name: str) -> float:
 def shipped() -> list[World]:
     """The plants of `trimtab.plants`."""
     return [
-        World("service", (whole("workers", 1, 16), whole("batch", 1, 32), choice("log_level", "debug", "info", "warning", "error")),
-              Goal("shop_p95_seconds", 0.0, LOW), Guard("shop_error_ratio", max=0.01), {"workers": 4, "batch": 4, "log_level": "info"},
+        World("service",
+              (whole("workers", 1, 16), whole("batch", 1, 32), choice("log_level", "debug", "info", "warning", "error")),
+              Goal("shop_p95_seconds", 0.0, LOW), Guard("shop_error_ratio", max=0.01),
+              {"workers": 4, "batch": 4, "log_level": "info"},
               of_plant(lambda: ServicePlant(noise=0.0), "shop_p95_seconds", "shop_error_ratio")),
         World("cache", (whole("entries", 1, 7999),), Goal("cache_latency_seconds", 0.0, LOW),
               Guard("cache_memory_usage_percent", max=85.0), {"entries": 200},
               of_plant(lambda: CachePlant(noise=0.0, keys=8_000), "cache_latency_seconds", "cache_memory_usage_percent", 1)),
-        World("batches", (whole("batch_size", 1, 128), whole("consumers", 1, 8)), Goal("pipeline_throughput_per_second", 0.0, HIGH),
+        World("batches", (whole("batch_size", 1, 128), whole("consumers", 1, 8)),
+              Goal("pipeline_throughput_per_second", 0.0, HIGH),
               Guard("pipeline_error_ratio", max=0.01), {"batch_size": 1, "consumers": 2},
               of_plant(lambda: BatchPipeline(noise=0.0), "pipeline_throughput_per_second", "pipeline_error_ratio")),
         World("cliff", (whole("pressure", 1, 32),), Goal("cliff_latency_seconds", 0.0, LOW), Guard("cliff_error_ratio", max=0.01),
               {"pressure": 2}, of_plant(lambda: CliffPlant(noise=0.0), "cliff_latency_seconds", "cliff_error_ratio")),
-        World("database", (choice("index_customer", ABSENT, DONE), choice("index_note", ABSENT, DONE), whole("connections", 1, 64)),
+        World("database",
+              (choice("index_customer", ABSENT, DONE), choice("index_note", ABSENT, DONE), whole("connections", 1, 64)),
               Goal("database_query_seconds", 0.0, LOW), Guard("database_write_seconds", max=0.0065),
               {"index_customer": ABSENT, "index_note": ABSENT, "connections": 8},
               of_plant(lambda: DatabasePlant(noise=0.0), "database_query_seconds", "database_write_seconds")),
@@ -225,12 +229,16 @@ def made_up() -> list[World]:
         return mode * (0.1 + 0.5 * (a - 0.7) ** 2 + 0.4 * (b - 0.6) ** 2 + 0.3 * (c - a) ** 2), 0.3 + 0.3 * a + 0.25 * b + 0.3 * c
 
     return [
-        World("ridge", (whole("threads", 1, 32), whole("pool", 1, 64)), Goal("p95_seconds", 0.0, LOW), Guard("cpu_percent", max=75.0),
+        World("ridge", (whole("threads", 1, 32), whole("pool", 1, 64)),
+              Goal("p95_seconds", 0.0, LOW), Guard("cpu_percent", max=75.0),
               {"threads": 4, "pool": 40}, ridge),
-        World("plateau", (whole("buffer", 16, 4096),), Goal("rate", 0.0, HIGH), Guard("error_ratio", max=0.01), {"buffer": 32}, plateau),
-        World("two hills", (whole("delay", 0, 100),), Goal("rate", 0.0, HIGH), Guard("used_ratio", max=0.9), {"delay": 15}, hills),
+        World("plateau", (whole("buffer", 16, 4096),),
+              Goal("rate", 0.0, HIGH), Guard("error_ratio", max=0.01), {"buffer": 32}, plateau),
+        World("two hills", (whole("delay", 0, 100),),
+              Goal("rate", 0.0, HIGH), Guard("used_ratio", max=0.9), {"delay": 15}, hills),
         World("choices", (choice("policy", "fifo", "lru", "lfu"), whole("size", 1, 4096), flag("compress")),
-              Goal("seconds", 0.0, LOW), Guard("memory_percent", max=85.0), {"policy": "fifo", "size": 8, "compress": False}, choices),
+              Goal("seconds", 0.0, LOW), Guard("memory_percent", max=85.0),
+              {"policy": "fifo", "size": 8, "compress": False}, choices),
         World("four levers", (real("a", 0.0, 1.0), whole("b", 0, 20), whole("c", 0, 50), choice("mode", "x", "y", "z")),
               Goal("seconds", 0.0, LOW), Guard("used_ratio", max=0.92), {"a": 0.1, "b": 2, "c": 5, "mode": "x"}, four),
     ]  # fmt: skip

@@ -3,15 +3,16 @@
     python benchmarks/stability.py            10 days a control, two seeds
     python benchmarks/stability.py --short    1 day, one seed
 
-Every run is the assembled agent in virtual time against a plant, with the default periods. A reversal is a change of a tuned set-point
-that was kept, in the other direction than the one kept before it, or the stepping back of a kept one; trials that were undone are
-apart. The second controller writes the lever every quarter of an hour, and in the middle of a trial of ours.
+Every run is the assembled agent in virtual time against a plant, with the default periods. A reversal is a change of a tuned
+set-point that was kept, in the other direction than the one kept before it, or the stepping back of a kept one; trials that were
+undone are apart. The second controller writes the lever every quarter of an hour, and in the middle of a trial of ours.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import structlog
 
 from trimtab.assembly.simulation import MONDAY, simulate
 from trimtab.assembly.wiring import Stores, assemble
@@ -166,7 +168,8 @@ class Contested:
 
     def __init__(self, inner: Plant, lever: str, value: float) -> None:
         self.get, self._inner, self._lever, self._value = inner.get, inner, lever, value
-        self._due, self._ours_at, self._now = 0.0, None, 0.0  # type: tuple[float, float | None, float] | object
+        self._due = self._now = 0.0
+        self._ours_at: float | None = None
         self.writes: list[float] = []
 
     def set(self, lever: str, value: float | str) -> None:
@@ -200,7 +203,7 @@ def waves(period: float, seed: int, days: float) -> dict[str, float]:
 
 
 def contested(seed: int, days: float) -> dict[str, float]:
-    """A service with too few workers whose number somebody else holds: how soon each foreign write during a trial is yielded to."""
+    """A service with too few workers whose number somebody else holds: how soon foreign writes are yielded to."""
     case = CONTROLS["service"]
     case = Case(
         case.make, SERVICE_LEVERS[:1], ("{metric_name: shop_p95_seconds, target_value: 0.33, direction: minimize}",), case.guards
@@ -256,6 +259,7 @@ async def _restarted(seed: int) -> dict[str, float]:
 
 def run(task: tuple[str, tuple[object, ...]]) -> dict[str, float]:
     began = time.perf_counter()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     found = {"control": control, "waves": waves, "contested": contested, "restarted": restarted}[task[0]](*task[1])  # type: ignore[operator]
     return {**found, "took": time.perf_counter() - began}
 

@@ -1,13 +1,14 @@
 """The search's models from the agent's own trials: each verdict is the difference between a setting with a change and without it.
 
-A record names one lever; what the others held then is found by walking back from what they hold now. A difference does not care how
-high the load was that day, which is why verdicts are learned from and raw levels are not. Pure; read by `plan.lever_search`.
+A record names one lever; what the others held then is found by walking back from what they hold now. A difference does not care
+how high the load was that day, which is why verdicts are learned from and raw levels are not. Pure; read by `plan.lever_search`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import log
 
 import numpy as np
@@ -27,6 +28,7 @@ LEAST_VERDICTS = 3  # with an interval, before a model knows more than the last 
 DEVIATIONS_WIDE = 4.0  # a verdict's interval, in standard deviations of its effect
 LEAST_NOISE = 0.02
 GUARD_NOISE = 0.05  # of a guard's mean over its window
+Lesson = tuple[Setting, Setting, float, float]  # with the change, without it, how much better, standard deviation
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +55,26 @@ def outlook_of(
     told = [change for change in changes if change.better is not None]
     if len(told) < LEAST_VERDICTS:
         return None
-    settings = list(dict.fromkeys([here, *(one for change in changes for one in (change.without, change.setting))]))
-    places = points(axes, settings)
-    labels = np.array([not axis.spec.numeric for axis in axes])
-    rows = np.zeros((len(told), len(settings)))
-    for number, change in enumerate(told):
-        rows[number, settings.index(change.setting)] += 1.0
-        rows[number, settings.index(change.without)] -= 1.0
-    noise = np.array([change.noise for change in told])
-    model = Surrogate.fit(places, labels, rows, np.array([change.better for change in told], dtype=float), noise)
+    settings = tuple(dict.fromkeys([here, *(one for change in changes for one in (change.without, change.setting))]))
+    lessons = tuple((change.setting, change.without, change.better or 0.0, change.noise) for change in told)
+    model = _model(axes, settings, lessons)
     broke = {change.setting for change in changes if change.record.guard_breached is not None} - {here}
     harmful = np.array([one in broke for one in settings])
     fences = _fences(guards, changes, settings, here, axes)
     tries = [(here, False), *((change.setting, change.setting in broke) for change in reversed(changes))]
-    return Outlook(axes, tuple(settings), model, fences, ~harmful, harmful, reaches(axes, tries), float(np.median(noise))), here
+    noise = float(np.median([change.noise for change in told]))
+    return Outlook(axes, settings, model, fences, ~harmful, harmful, reaches(axes, tries), noise), here
+
+
+@lru_cache(maxsize=64)
+def _model(axes: tuple[Axis, ...], settings: tuple[Setting, ...], lessons: tuple[Lesson, ...]) -> Surrogate:
+    """The goal's model. Kept, since a goal is missed for many turns between two verdicts."""
+    rows = np.zeros((len(lessons), len(settings)))
+    for number, (setting, without, _, _) in enumerate(lessons):
+        rows[number, settings.index(setting)] += 1.0
+        rows[number, settings.index(without)] -= 1.0
+    better, noise = (np.array([lesson[place] for lesson in lessons], dtype=float) for place in (2, 3))
+    return Surrogate.fit(points(axes, settings), np.array([not axis.spec.numeric for axis in axes]), rows, better, noise)
 
 
 def _changes(goal: GoalState, axes: Sequence[Axis], here: Setting, history: History) -> Iterator[Change]:
@@ -121,5 +129,5 @@ def _fences(
         rows = np.array([[float(one == other) for other in settings] for one in (here, *broke)])
         for used in Used.of(state.guard, [state.value], [GUARD_NOISE]):
             values = np.array([*used.values, *(TOLD[1] for _ in broke)])
-            fences.append(Fence.of(places, labels, rows, Used(values, np.full(len(values), GUARD_NOISE))))
+            fences.append(Fence.plain(places, labels, rows, Used(values, np.full(len(values), GUARD_NOISE))))
     return tuple(fences)

@@ -5,8 +5,8 @@ a distance (small; larger while a goal is missed by more than twice; doubled whe
 was too small to see), and never a value at or beyond one that did harm. What is not worth a trial is left to `plan.decide`; what
 just failed is left to the cool-downs of `plan.guards`, so that it is seen with the seconds left.
 
-Once three verdicts with an interval are there, the model of `plan.search` chooses the value instead, from all levers together: where
-it sees no hope, and before, the rules above hold.
+Once three verdicts with an interval are there, the model of `plan.search` chooses the value instead, from all levers together:
+where it sees no hope, and before, the rules above hold.
 """
 
 from __future__ import annotations

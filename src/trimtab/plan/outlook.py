@@ -21,12 +21,13 @@ Array = NDArray[np.float64]
 SURE = 1.65  # standard deviations between a guard's expected value and its limit, before a new setting is entered
 VERY_SURE = 2.5  # the same where it is entered for curiosity, with no gain in sight
 PROVEN = 0.5  # the same for a setting that was measured and held
+HARMFUL = 1.0  # the same, beyond a limit, from which a setting counts as one that broke the guard
 CLEAR = 2.0  # the same from which the measurements of a setting need no model to say that it held
 CAUTION = 0.5  # standard deviations by which a setting must look good to be called the best
 BASES = 3  # proven settings from which moves are considered, besides the best of each combination of choices
 WORTH = 0.015  # relative improvement expected of a measurement, below which it is better spent on what is least known
 HOPE, LEAST_HOPE = 1.5, 0.02  # standard deviations that a new setting is given credit for, and what it must promise then
-SPACING = 0.015  # of a range: how near to a measured setting a new one makes no sense
+SPACING = 0.025  # of a range: how near to a measured setting a new one makes no sense
 DEVIATES = np.array([-2.0, -1.28, -0.84, -0.52, -0.25, 0.0, 0.25, 0.52, 0.84, 1.28, 2.0])  # standard normal, about equal odds
 
 
@@ -194,14 +195,14 @@ def _as_modelled(goal: Goal, trials: Sequence[Trial]) -> tuple[Array, Array]:
 def _proven(
     rows: Array, fences: Sequence[Fence], limits: Sequence[Used], places: Array
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which settings held, and which clearly broke a guard: by their own measurements where these are clear, else by the model."""
+    """Which settings held, and which clearly broke a guard: by their own measurements where clear, else by the model."""
     proven = np.ones(len(places), dtype=bool)
     harmful = np.zeros(len(places), dtype=bool)
     count = rows.sum(axis=0)
     for fence, used in zip(fences, limits, strict=True):
         own, noise = rows.T @ used.values / count, np.sqrt(rows.T @ used.noise**2) / count
         proven &= (own + CLEAR * noise <= 0.0) | ((own - CLEAR * noise <= 0.0) & (fence.bound(places, PROVEN) <= 0.0))
-        harmful |= own - CLEAR * noise > 0.0
+        harmful |= own - HARMFUL * noise > 0.0
     if not proven.any():
         proven[0] = True  # nothing held: all that is left is where we began
     return proven, harmful & ~proven

@@ -4,9 +4,9 @@ A model of the goal (`stats.surrogate`) says what a further measurement is worth
 good (knowledge gradient: Frazier, Powell & Dayanik (2009), INFORMS Journal on Computing 21). A model of each guard says where it
 would still hold: a setting is asked for only where the bound on every guard is within its limit (safe Bayesian optimisation: Sui,
 Gotovos, Burdick & Krause (2015), ICML; Berkenkamp, Krause & Schoellig (2016), ICRA), and only within reach of what is proven. The
-reach along each lever grows where moves go well and shrinks where a guard broke (a trust region: Eriksson et al. (2019), "Scalable
-global optimization via local Bayesian optimization", NeurIPS). Each setting that is asked for differs from the best proven one in
-one lever: this is what an action can do.
+reach along each lever grows where moves go well and shrinks where a guard broke (a trust region: Eriksson et al. (2019),
+"Scalable global optimization via local Bayesian optimization", NeurIPS). Each setting that is asked for differs from
+a proven one in one lever: this is what an action can do.
 
 Pure: the same tellings always lead to the same question.
 """
@@ -26,7 +26,7 @@ NOISE = 0.1  # relative standard deviation of one measurement, where none is tol
 class SafeSearch:
     """Ask for a setting to measure, tell what was measured, read the best proven one from `best`.
 
-    `start` is the setting in place, taken for safe; without it the first one told is. A setting maps each lever's name to a value.
+    `start` is the setting in place, taken for safe; without it the first one told is. A setting maps lever names to values.
 
     >>> from trimtab.domain.direction import Direction
     >>> workers = LeverSpec("workers", "shop", bounds=(1, 32))

@@ -1,13 +1,13 @@
 """Where a guard would still hold, and how far the unknown may be entered from what is proven. Pure; read by the search.
 
-What is modelled of a guard is how much of its limit is used: 0 at the limit, negative inside. In logarithms where all is positive,
-since what is measured is uncertain in proportion.
+What is modelled of a guard is how much of its limit is used: 0 at the limit, negative inside. In logarithms where all is
+positive, since what is measured is uncertain in proportion.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,12 @@ class Fence:
         """The models of one limit. `places` (m, d, 2): the settings; `rows` (n, m): which one each measurement was of."""
         return cls(tuple(_likeliest(warp, places, labels, rows, used) for warp in (0, 1)))
 
+    @classmethod
+    def plain(cls, places: Array, labels: NDArray[np.bool_], rows: Array, used: Used) -> Fence:
+        """The same from a handful of measurements, which say nothing of how a guard bends."""
+        shapes = [_shape(warp, len(labels), GUARD_LENGTHS[0], GUARD_BENDS[0], 1.0) for warp in (0, 1)]
+        return cls(tuple(Surrogate.given(shape, places, labels, rows, used.values, used.noise)[0] for shape in shapes))
+
     def bound(self, places: Array, deviations: float) -> Array:
         """The share of the limit that is used at other settings (k,), so many standard deviations above what is expected."""
         bounds = []
@@ -75,22 +81,18 @@ class Fence:
         return np.asarray(np.max(bounds, axis=0))
 
 
+def _shape(warp: int, levers: int, length: float, bend: float, loudness: float) -> Shape:
+    return Shape((warp,) * levers, (length,) * levers, bend, GUARD_SLOPE, loudness)
+
+
 def _likeliest(warp: int, places: Array, labels: NDArray[np.bool_], rows: Array, used: Used) -> Surrogate:
-    levers = len(labels)
-    plain = Shape((warp,) * levers, (GUARD_LENGTHS[0],) * levers, slope=GUARD_SLOPE)
-    found = [
-        Surrogate.given(
-            replace(plain, lengths=(length,) * levers, bend=bend, loudness=loudness),
-            places,
-            labels,
-            rows,
-            used.values,
-            used.noise,
-        )
+    shapes = [
+        _shape(warp, len(labels), length, bend, loudness)
         for length in GUARD_LENGTHS
         for bend in GUARD_BENDS
         for loudness in GUARD_LOUDNESS
     ]
+    found = [Surrogate.given(shape, places, labels, rows, used.values, used.noise) for shape in shapes]
     return max(found, key=lambda pair: pair[1] + pair[0].shape.log_prior)[0]
 
 

@@ -1,8 +1,8 @@
 """A model of one number against several levers, from few and noisy measurements: a Gaussian process with a trend.
 
-A measurement is of one setting, or of the difference between two (what a verdict says of a change): a row of weights over settings,
-with a noise of its own. The prior is a level, a straight line along each lever with a scale, a bend along each lever by itself, and
-one of all levers together: what single levers do is learned from few trials, interactions where the data ask for them.
+A measurement is of one setting, or of the difference between two (what a verdict says of a change): a row of weights over
+settings, with a noise of its own. The prior is a level, a parabola over the levers that have a scale, a bend along each lever by
+itself, and one of all together: what single levers do is learned from few trials, interactions where the data ask for them.
 
 Rasmussen & Williams (2006), "Gaussian processes for machine learning", ch. 2 and 5; Duvenaud, Nickisch & Rasmussen (2011),
 "Additive Gaussian processes", NIPS 24. Everything is a function of its arguments: no random source.
@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 LENGTHS = (0.15, 0.3, 0.6, 1.2, 3.0)  # of a lever's range: from a bend within a sixth of it to none
-BENDS = (0.1, 0.3, 1.0, 3.0)  # standard deviation of the bends, in the unit of what is modelled
+SLOPE, CURVE, CROSS, OPTION = 0.5, 0.4, 0.3, 0.1  # of the parabola: to either end of a range, and of another choice
+SLOPES = (0.3, 1.0, 3.0)  # all of these in proportion
+BENDS = (0.03, 0.1, 0.3, 1.0, 3.0)  # standard deviation of the bends, in the unit of what is modelled
 LOUDNESS = (0.25, 0.5, 1.0, 2.0)  # the noise, in multiples of what was told
 SWEEPS = 2
 ALONE = 0.6  # share of the bends' variance that belongs to single levers
@@ -30,7 +32,7 @@ JITTER = 1e-8
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The hyperparameters. `warps`: which of a lever's two coordinates counts; `lengths`: over how much of it the number bends."""
+    """The hyperparameters. `warps`: which of a lever's coordinates counts; `lengths`: over how much of it it bends."""
 
     warps: tuple[int, ...]
     lengths: tuple[float, ...]
@@ -42,7 +44,7 @@ class Shape:
     def log_prior(self) -> float:
         """Long bends and the noise that was told are believed first; weak: a few clear measurements overrule it."""
         lengths = sum(log(length / 0.8) ** 2 for length in self.lengths)
-        return -0.25 * lengths - 0.5 * log(self.loudness) ** 2 - 0.1 * log(self.bend / 0.4) ** 2
+        return -0.25 * lengths - 0.5 * log(self.loudness) ** 2 - 0.1 * log(self.bend / 0.2) ** 2 - 0.1 * log(self.slope) ** 2
 
     def neighbours(self, labels: NDArray[np.bool_]) -> Iterator[str]:
         """The names of what may be changed one at a time; see `changed`."""
@@ -51,6 +53,7 @@ class Shape:
             if not label:
                 yield f"warp {place}"
         yield "bend"
+        yield "slope"
         yield "loudness"
 
     def changed(self, what: str) -> tuple[Shape, ...]:
@@ -63,6 +66,8 @@ class Shape:
             return tuple(replace(self, warps=(*self.warps[:place], x, *self.warps[place + 1 :])) for x in (0, 1))
         if name == "bend":
             return tuple(replace(self, bend=x) for x in BENDS)
+        if name == "slope":
+            return tuple(replace(self, slope=x) for x in SLOPES)
         return tuple(replace(self, loudness=x) for x in LOUDNESS)
 
 
@@ -70,8 +75,8 @@ class Shape:
 class Surrogate:
     """The model after its measurements. `points` (m, d, 2): each setting in two coordinates a lever, from 0 to 1.
 
-    A lever without a scale (`labels`) has the place of its choice in both. Of the two coordinates of the others, the model finds out
-    in which one the number is simpler. `rows` (n, m): which settings each measurement weighs; `noise` (n,): standard deviations.
+    A lever without a scale (`labels`) has the place of its choice in both. Of the two coordinates of the others, the model finds
+    out in which one the number is simpler. `rows` (n, m): the settings that each measurement weighs; `noise` (n,): its deviation.
 
     >>> points = np.linspace(0.0, 1.0, 5)[:, None, None].repeat(2, axis=2)
     >>> model = Surrogate.fit(points, np.array([False]), np.eye(5), np.linspace(1.0, 3.0, 5), np.full(5, 0.01))
@@ -117,9 +122,9 @@ class Surrogate:
         offset = float(np.median(values[absolute])) if absolute.any() else 0.0
         left = values - offset * absolute
         covariance = rows @ _kernel(points, points, labels, shape) @ rows.T + np.diag((shape.loudness * noise) ** 2 + JITTER)
-        factor: Array = np.linalg.cholesky(covariance).astype(np.float64)
-        half = np.linalg.solve(factor, left)
-        weights = np.linalg.solve(factor.T, half)
+        factor = np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
+        half = np.asarray(np.linalg.solve(factor, left), dtype=np.float64)
+        weights = np.asarray(np.linalg.solve(factor.T, half), dtype=np.float64)
         likelihood = -0.5 * float(half @ half) - float(np.log(np.diag(factor)).sum())
         return cls(points, labels, rows, shape, offset, factor, weights), likelihood
 
@@ -132,20 +137,23 @@ class Surrogate:
 
 
 def _kernel(a: Array, b: Array, labels: NDArray[np.bool_], shape: Shape) -> Array:
-    """The prior covariance (len(a), len(b)): level + lines + bends of each lever + bends of all together (Matérn 5/2)."""
+    """The prior covariance (len(a), len(b)): level + a parabola over all levers + bends of each lever and of all (Matérn 5/2)."""
     levers = len(labels)
-    total = np.full((len(a), len(b)), LEVEL**2)
-    alone, together = np.zeros_like(total), np.ones_like(total)
+    parabola, line = np.zeros((len(a), len(b))), np.zeros((len(a), len(b)))
+    alone, together = np.zeros_like(line), np.ones_like(line)
     for place in range(levers):
         x, y = a[:, place, shape.warps[place]][:, None], b[:, place, shape.warps[place]][None, :]
         if labels[place]:
             alike = np.where(x == y, 1.0, np.exp(-1.5 / shape.lengths[place]))
+            parabola += OPTION**2 * (x == y)
         else:
-            total += shape.slope**2 * (x - 0.5) * (y - 0.5)
+            from_middle = (2.0 * x - 1.0) * (2.0 * y - 1.0)
+            parabola += CURVE**2 * from_middle**2 + CROSS**2 * from_middle * line
+            line += from_middle
             distance = sqrt(5.0) * np.abs(x - y) / shape.lengths[place]
             alike = (1.0 + distance + distance**2 / 3.0) * np.exp(-distance)
         alone += alike / levers
         together *= alike
     share = ALONE if levers > 1 else 0.0
-    bends: Array = shape.bend**2 * (share * alone + (1.0 - share) * together)
-    return total + bends
+    trend = shape.slope**2 * (SLOPE**2 * line + parabola)
+    return np.asarray(LEVEL**2 + trend + shape.bend**2 * (share * alone + (1.0 - share) * together))

@@ -1,0 +1,145 @@
+"""The safe search by ask and tell: it finds what is good, stays away from what breaks a guard, and trusts no lucky trial."""
+
+from __future__ import annotations
+
+from math import exp, log
+
+import numpy as np
+import pytest
+
+from trimtab.domain.direction import Direction
+from trimtab.domain.goals import Goal, Guard
+from trimtab.domain.levers import LeverKind, LeverSpec
+from trimtab.plan import SafeSearch
+
+LATENCY = Goal("p95_seconds", 0.1, Direction.MINIMIZE)
+RATE = Goal("rate", 100.0, Direction.MAXIMIZE)
+MEMORY = Guard("memory_percent", max=80.0)
+SIZE = LeverSpec("size", "it", bounds=(1, 4096))
+WORKERS = LeverSpec("workers", "it", bounds=(1, 32))
+POLICY = LeverSpec("policy", "it", LeverKind.CHOICE, choices=("lru", "lfu", "fifo"))
+TURBO = LeverSpec("turbo", "it", LeverKind.BOOLEAN)
+RATIO = LeverSpec("ratio", "it", LeverKind.FLOAT, (0.0, 1.0), 0.05)
+
+
+def driven(search, truth, trials=12, noise=0.05, seed=1):
+    """Every setting that was asked for, and whether the guard truly held there."""
+    rng = np.random.default_rng(seed)
+    asked = []
+    for _ in range(trials):
+        setting = search.ask()
+        goal, guard = truth(setting)
+        spread = np.exp(noise * rng.standard_normal(2))
+        search.tell(setting, goal * spread[0], {MEMORY.metric_name: guard * spread[1]})
+        asked.append((setting, guard <= 80.0))
+    return asked
+
+
+def test_it_begins_where_things_are():
+    assert SafeSearch([WORKERS], LATENCY, [MEMORY], {"workers": 3}).ask() == {"workers": 3}
+
+
+def test_without_a_start_it_guesses_nothing():
+    search = SafeSearch([WORKERS], LATENCY)
+    with pytest.raises(ValueError, match="which setting is in place"):
+        search.ask()
+    search.tell({"workers": 4}, 0.5)
+    assert search.best == {"workers": 4}
+    assert search.ask()["workers"] != 4
+
+
+@pytest.mark.parametrize(
+    ("setting", "guards", "message"),
+    [
+        ({"workers": 2}, {}, "no value was told for the guard memory_percent"),
+        ({}, {"memory_percent": 1.0}, "lacks a value for work"),
+    ],
+)
+def test_what_is_not_told_is_named(setting, guards, message):
+    search = SafeSearch([WORKERS], LATENCY, [MEMORY], {"workers": 2})
+    with pytest.raises(ValueError, match=message):
+        search.tell(setting, 0.3, guards)
+
+
+def test_no_levers_is_no_search():
+    with pytest.raises(ValueError, match="at least one lever"):
+        SafeSearch([], LATENCY)
+
+
+def test_a_lever_over_decades_is_climbed_in_proportion_and_the_guard_is_kept():
+    search = SafeSearch([SIZE], LATENCY, [MEMORY], {"size": 8})
+    asked = driven(search, lambda s: (0.5 - 0.05 * log(s["size"]), 30.0 + 0.02 * s["size"]), trials=12)
+    assert search.best["size"] > 300
+    assert all(held for _, held in asked)
+
+
+def test_it_goes_down_where_that_is_better():
+    search = SafeSearch([WORKERS], RATE, [MEMORY], {"workers": 20})
+    driven(search, lambda s: (100.0 * exp(-((s["workers"] - 6) ** 2) / 100.0), 20.0))
+    assert 3 <= search.best["workers"] <= 9
+
+
+def test_several_levers_of_every_kind():
+    base = {"lru": 1.0, "lfu": 0.5, "fifo": 1.2}
+
+    def truth(s):
+        return base[s["policy"]] * (0.8 if s["turbo"] else 1.0) * (0.2 + (s["ratio"] - 0.7) ** 2), 20.0
+
+    search = SafeSearch([POLICY, TURBO, RATIO], LATENCY, [MEMORY], {"policy": "lru", "turbo": False, "ratio": 0.2})
+    driven(search, truth, trials=18)
+    assert truth(search.best)[0] < 0.14  # 0.45 at the start, 0.08 at the best
+    assert search.best["policy"] == "lfu"
+
+
+def test_a_cliff_is_crossed_seldom_and_never_recommended():
+    def truth(s):
+        return 1.0 / s["workers"], 95.0 if s["workers"] > 12 else 5.0
+
+    search = SafeSearch([WORKERS], LATENCY, [MEMORY], {"workers": 2})
+    asked = driven(search, truth)
+    assert sum(not held for _, held in asked) <= 3
+    assert 9 <= search.best["workers"] <= 12
+
+
+def test_a_guard_that_is_near_allows_small_steps_only():
+    near, far = (SafeSearch([WORKERS], LATENCY, [MEMORY], {"workers": 10}) for _ in range(2))
+    for search, memory in ((near, 72.0), (far, 8.0)):
+        search.tell({"workers": 10}, 0.5, {"memory_percent": memory})
+    assert abs(near.ask()["workers"] - 10) < abs(far.ask()["workers"] - 10)
+
+
+def test_one_lucky_trial_is_not_believed():
+    search = SafeSearch([POLICY], LATENCY, (), {"policy": "lru"})
+    for _ in range(6):
+        search.tell({"policy": "lru"}, 0.30)
+    for value in (0.27, 0.34, 0.33):
+        search.tell({"policy": "lfu"}, value)
+    assert search.best == {"policy": "lru"}
+
+
+def test_under_noise_settings_are_measured_again():
+    search = SafeSearch([RATIO], LATENCY, [MEMORY], {"ratio": 0.5})
+    asked = driven(search, lambda s: (0.3, 20.0), trials=12, noise=0.2)
+    assert len({one["ratio"] for one, _ in asked}) < 12
+
+
+def test_the_same_tellings_ask_the_same():
+    def run():
+        search = SafeSearch([WORKERS, POLICY], LATENCY, [MEMORY], {"workers": 2, "policy": "lru"})
+        return driven(search, lambda s: (1.0 / s["workers"], 20.0), trials=6)
+
+    assert run() == run()
+
+
+def test_where_even_the_start_breaks_a_guard_it_goes_on_from_there():
+    search = SafeSearch([WORKERS], LATENCY, [MEMORY], {"workers": 2})
+    for _ in range(3):
+        search.tell({"workers": 2}, 0.9, {"memory_percent": 99.0})
+    assert search.best == {"workers": 2}
+    assert WORKERS.allows(search.ask()["workers"])
+
+
+def test_a_metric_that_goes_below_zero_is_searched_too():
+    search = SafeSearch([WORKERS], RATE, [MEMORY], {"workers": 4})
+    driven(search, lambda s: (s["workers"] - 10.0, 20.0), trials=10)
+    assert search.best["workers"] > 15
