@@ -18,11 +18,7 @@ short = $(if $(filter-out 0,$(SHORT)),$(1),$(2))
 comma := ,
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help install demo test test-services check format bench bench-verdicts bench-analysis bench-diagnosis bench-forecasts bench-metric-store bench-unknown bench-demo bench-blast bench-bad-data bench-api bench-stores bench-overhead bench-startup chaos dist constraints which-python clean
-=======
-.PHONY: help install demo test test-services check format bench bench-verdicts bench-search bench-stability bench-unknown bench-demo bench-blast bench-bad-data bench-api bench-stores bench-overhead bench-startup chaos dist constraints which-python clean
->>>>>>> 8908458 (The search's docs, tests and targets; the goal's model is kept between verdicts)
+.PHONY: help install demo test test-services check format bench bench-verdicts bench-search bench-stability bench-analysis bench-diagnosis bench-forecasts bench-metric-store bench-unknown bench-demo bench-blast bench-bad-data bench-api bench-stores bench-overhead bench-startup chaos dist constraints which-python clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
