@@ -1,29 +1,25 @@
-"""How a regulated lever follows load: the policies, by name. Pure; contract in `domain.regulation`."""
+"""How a regulated lever follows load: the policies, by name. Pure; contract in `domain.regulation`.
+
+`reactive` answers what is seen. `predictive` learns from the element's own history what it can bear (`model`), what its levers
+cost (`costs`) and how its load goes on (`forecast`), and weighs every configuration by what would follow (`ahead`). Both see
+levers as `knobs`; `past` lines up the history. Why it is done so: docs/decisions/0015, docs/regulation.md.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from trimtab.domain.regulation import Move, Policy, RegulationView
-
-BUSY, IDLE = 0.8, 0.4  # of a utilization
-
-
-class Reactive:
-    """One step up where the busiest utilization is high, one step down where it is low."""
-
-    def next(self, view: RegulationView) -> Sequence[Move]:
-        """At most one move."""
-        used = [v[-3:].mean() for name, (_, v) in view.metrics.items() if "utilization" in name and v.size >= 3]
-        state = next(iter(view.levers.values()))
-        if not used or state.spec.bounds is None or not isinstance(state.value, int | float):
-            return ()
-        step = state.spec.step * (int(max(used) > BUSY) - int(max(used) < IDLE))
-        wanted = min(max(state.value + step, state.spec.bounds[0]), state.spec.bounds[1])
-        value = state.spec.coerce(wanted)
-        return () if value == state.value else (Move(state.spec.lever_id, state.value, value, view.now, f"used {max(used):.0%}"),)
+from trimtab.domain.regulation import PREDICTIVE, REACTIVE, Policy
+from trimtab.plan.regulation.predictive import Predictive
+from trimtab.plan.regulation.reactive import Reactive
 
 
 def policy_of(name: str) -> Policy:
-    """The policy called `name`."""
-    return Reactive()
+    """The policy called `name`. Raises `KeyError` for any but reactive and predictive: `hold` is the absence of one.
+
+    >>> type(policy_of("reactive")).__name__
+    'Reactive'
+    """
+    policies: dict[str, type[Policy]] = {REACTIVE: Reactive, PREDICTIVE: Predictive}
+    return policies[name]()
+
+
+__all__ = ["Predictive", "Reactive", "policy_of"]

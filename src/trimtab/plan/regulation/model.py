@@ -1,0 +1,221 @@
+"""What an element can bear: capacity for each lever position and each lever's lead time, learned from its own history.
+
+A queue in front of a resource. With `load` arriving, utilisation is ρ = load · θ · Π f(x) over the levers; the goal's metric,
+in units of its target, is R (1 + k ρ / (1 − ρ)) in a steady state, and beyond saturation work piles up by ρ − 1 seconds each
+second (a fluid queue: Kleinrock 1976, "Queueing Systems II", ch. 2). f is (x / x₀)^−e for a lever whose raising helps
+(capacity) and r + (1 − r)(x − low) / (high − low) for one whose lowering helps (demand). All of θ, R, k, e, r and the lead
+times are uncertain: a cloud of particles is weighed by how well each explains the history (importance sampling with one round
+of refinement; Doucet, de Freitas & Gordon 2001). There is no chance in it: the cloud is a low-discrepancy sequence (Roberts
+2018, the R sequence).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trimtab.domain.levers import LeverKind
+from trimtab.domain.regulation import Move
+from trimtab.plan.regulation.knobs import Knob
+from trimtab.plan.regulation.past import Past, felt, track
+
+Array = NDArray[np.float64]
+
+PARTICLES = 320
+SPREAD = 0.2  # log scale of what the formula leaves unexplained
+WORTH_OF_HISTORY = 20.0  # samples: more of them say no more than so many, for the formula is only nearly right
+EARLY_LEAD = 120.0  # seconds: scale of a lead time that is not as declared
+FULL = 0.97  # ρ from which on the steady state is no longer told by the formula
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """Particles (s,) of equal weight, `factors` and `leads` one array for each knob."""
+
+    theta: Array  # utilisation for a unit of load, at the reference positions
+    steady: Array  # R: the goal's metric over its target where there is no load
+    bend: Array  # k
+    shape: tuple[Array, ...]  # e or r of each knob (s,)
+    leads: tuple[Array, ...]  # seconds (s,)
+    backlog: Array  # seconds of work that wait now
+
+    def factor(self, place: int, knob: Knob, positions: Array) -> Array:
+        """(s, p): by what the demand on the element is multiplied at `positions` (p,) of a knob."""
+        return factor(knob, self.shape[place][:, np.newaxis], positions[np.newaxis, :])
+
+
+def factor(knob: Knob, shape: Array, positions: Array) -> Array:
+    """f of the formula above; `shape` and `positions` broadcast.
+
+    >>> from trimtab.domain.levers import LeverSpec
+    >>> factor(Knob(LeverSpec("servers", "web", bounds=(1, 4)), 2.0, help=1), np.array([1.0]), np.array([1.0, 2.0, 4.0]))
+    array([4., 2., 1.])
+    """
+    span = max(knob.high - knob.low, 1e-12)
+    if knob.help > 0:
+        floor = 1e-2 * span if knob.low <= 0.0 else 0.0  # nothing of a capacity serves next to nothing
+        return np.asarray((np.maximum(positions, floor) / knob.high) ** -shape)
+    share = (positions - knob.low) / span
+    return np.asarray(shape + (1.0 - shape) * share)
+
+
+def crowding(knob: Knob, by: Array) -> Array:
+    """By what k is multiplied where a knob's factor is `by`.
+
+    With c servers the wait is between that of one (each has a queue of its own) and a c-th of it (one queue for all): the geometric
+    mean is taken.
+    """
+    return np.asarray(np.sqrt(by)) if counted(knob) else np.ones_like(by)
+
+
+def counted(knob: Knob) -> bool:
+    """Whether a knob says how many of something there are."""
+    return knob.help > 0 and knob.spec.kind is LeverKind.INTEGER
+
+
+def learn(past: Past, knobs: Sequence[Knob], moves: Sequence[Move], missed: NDArray[np.bool_]) -> Belief:
+    """What `past` says of the element. `missed` (n,): rows with a goal missed, for elements without a goal to be held below."""
+    tracks = [track(moves, knob.spec.lever_id, knob.value) for knob in knobs]
+    cloud = _prior(past, knobs, missed, tracks)
+    for last in (False, True):
+        score, backlog = _explain(past, knobs, tracks, cloud, missed)
+        weight = np.exp(score - score.max())
+        chosen = _resample(weight)
+        if last:
+            break
+        cloud = _jitter(cloud[chosen], knobs)
+    best = cloud[chosen]
+    n = len(knobs)
+    return Belief(
+        np.exp(best[:, 0]),
+        np.exp(best[:, 1]),
+        np.exp(best[:, 2]),
+        tuple(_shape(knob, best[:, 3 + place]) for place, knob in enumerate(knobs)),
+        tuple(np.maximum(best[:, 3 + n + place], 0.0) for place in range(n)),
+        backlog[chosen],
+    )
+
+
+def _shape(knob: Knob, raw: Array) -> Array:
+    if knob.help > 0:
+        return np.asarray(np.clip(raw, 0.0, 1.2))
+    if knob.help < 0:
+        return np.asarray(np.clip(np.exp(raw), 0.01, 1.0))
+    return np.asarray(np.exp(raw))  # either way
+
+
+def _prior(past: Past, knobs: Sequence[Knob], missed: NDArray[np.bool_], tracks: Sequence[tuple[Array, Array]]) -> Array:
+    """(s, 3 + 2 knobs): log θ, log R, log k, the shape of each knob, the lead of each knob."""
+    u = r_sequence(PARTICLES, 3 + 2 * len(knobs))
+    calm = float(np.quantile(past.reach[past.told], 0.1)) if past.reach is not None and past.told.any() else 0.05
+    steady = np.log(max(calm, 1e-6)) + np.log(0.3) * u[:, 0]
+    bend = np.log(0.15) + np.log(8.0) * u[:, 1]
+    shapes = [_prior_shape(knob, u[:, 3 + place]) for place, knob in enumerate(knobs)]
+    held = np.zeros((PARTICLES, past.load.size))  # log of the product of f, as things stood
+    for knob, shape, (when, values) in zip(knobs, shapes, tracks, strict=True):
+        stood = felt(past.times, past.every, when, values, knob.help, 0.0).mean(axis=1)
+        held += np.log(factor(knob, _shape(knob, shape)[:, np.newaxis], stood[np.newaxis, :]))
+    borne = np.where(missed, 0.0, past.load)
+    most = np.log(np.maximum((borne * np.exp(held)).max(axis=1), 1e-9))  # the hardest that was borne
+    theta = -most - np.log(8.0) * u[:, 2] ** 1.0 + np.log(1.1)
+    if past.target_seconds is not None:  # what takes R seconds, one at a time, is done 1 / R times a second; m at a time m times
+        counts = [knob for knob in knobs if knob.help > 0 and knob.low >= 1.0]
+        units = np.log(counts[0].high) if counts else 0.0
+        at_a_time = -2.0 * np.log(1.0 - 0.97 * u[:, 2]) * 0.5
+        theta = np.minimum(steady + np.log(past.target_seconds) - units - at_a_time + 0.1, -most + np.log(1.1))
+    leads = [_prior_lead(knob, u[:, 3 + len(knobs) + place]) for place, knob in enumerate(knobs)]
+    return np.column_stack([theta, steady, bend, *shapes, *leads])
+
+
+def _prior_shape(knob: Knob, u: Array) -> Array:
+    if knob.help > 0:
+        return np.where(u < 0.7, 1.0, (u - 0.7) / 0.3)  # proportional, most likely
+    if knob.help < 0:
+        return np.asarray(np.log(0.02) * (1.0 - u))  # from a fiftieth to no effect at all
+    return np.asarray(np.log(4.0) * (2.0 * u - 1.0))
+
+
+def _prior_lead(knob: Knob, u: Array) -> Array:
+    """As declared, or later, by an exponential: what is counted (servers, consumers) has to be started, a share acts at once."""
+    declared = knob.spec.settle_seconds
+    sure = 0.3 if counted(knob) else 0.85
+    later = declared - EARLY_LEAD * np.log(np.maximum(1.0 - (u - sure) / (1.0 - sure), 1e-2))
+    return np.asarray(np.where(u < sure, declared * (0.5 + u / sure), later))
+
+
+def _explain(
+    past: Past, knobs: Sequence[Knob], tracks: Sequence[tuple[Array, Array]], cloud: Array, missed: NDArray[np.bool_]
+) -> tuple[Array, Array]:
+    """The log likelihood (s,) of each particle, and the backlog (s,) that it would see now."""
+    n = len(knobs)
+    demand = np.exp(cloud[:, :1]) * past.load[np.newaxis, :]  # (s, n)
+    bend = np.exp(cloud[:, 2:3]) * np.ones((1, past.load.size))
+    for place, (knob, (when, values)) in enumerate(zip(knobs, tracks, strict=True)):
+        by = _felt_factor(past, knob, when, values, _shape(knob, cloud[:, 3 + place]), cloud[:, 3 + n + place])
+        demand = demand * by
+        bend = bend * crowding(knob, by)
+    piled = np.cumsum((demand - 1.0) * past.every, axis=1)
+    waiting = piled - np.minimum(np.minimum.accumulate(piled, axis=1), 0.0)  # Lindley's recursion without a loop
+    before = np.column_stack([np.zeros(len(cloud)), waiting[:, :-1]])
+    steady = np.exp(cloud[:, 1:2])
+    says = reach_of(past, demand, 0.5 * (before + waiting), steady, bend, past.load[np.newaxis, :])
+    if past.reach is not None:
+        off = (np.log(np.maximum(past.reach, 1e-6))[np.newaxis, :] - np.log(says)) / SPREAD
+        score = -2.5 * np.log1p(off**2 / 4.0)  # Student's t with 4 degrees of freedom
+    else:
+        odds = np.log(says) / SPREAD
+        score = -np.logaddexp(0.0, np.where(missed[np.newaxis, :], -odds, odds))
+    share = min(1.0, WORTH_OF_HISTORY / max(int(past.told.sum()), 1))
+    return np.asarray(share * (score * past.told).sum(axis=1)), waiting[:, -1]
+
+
+def reach_of(past: Past, demand: Array, waiting: Array, steady: Array, bend: Array, load: Array) -> Array:
+    """The goal's metric over its target, for utilisation `demand` and `waiting` seconds of work; all broadcast."""
+    rho = np.minimum(demand, FULL)
+    late = waiting / past.target_seconds if past.target_seconds is not None else waiting / (0.05 * past.every)
+    if past.waits:
+        late = steady * waiting * load
+    return np.asarray(steady * (1.0 + bend * rho / (1.0 - rho)) + late)
+
+
+def _felt_factor(past: Past, knob: Knob, when: Array, values: Array, shape: Array, leads: Array) -> Array:
+    """(s, n): the factor of a knob over each interval, with each particle's lead time rounded to a tenth of the longest."""
+    if not when.size:
+        return factor(knob, shape, np.array([values[0]]))[:, np.newaxis] * np.ones((1, past.times.size))
+    grid = np.unique(np.concatenate([np.zeros(1), np.quantile(np.maximum(leads, 0.0), np.linspace(0.0, 1.0, 16))]))
+    nearest = np.abs(leads[:, np.newaxis] - grid[np.newaxis, :]).argmin(axis=1)
+    out = np.empty((leads.size, past.times.size))
+    for place in np.unique(nearest):
+        mine = nearest == place
+        stood = felt(past.times, past.every, when, values, knob.help, float(grid[place]))
+        out[mine] = factor(knob, shape[mine][:, np.newaxis, np.newaxis], stood[np.newaxis]).mean(axis=2)
+    return out
+
+
+def r_sequence(n: int, dimensions: int) -> Array:
+    """(n, dimensions) points that fill the unit cube evenly, always the same.
+
+    >>> r_sequence(2, 1).round(3).ravel().tolist()
+    [0.118, 0.736]
+    """
+    root = 2.0
+    for _ in range(40):
+        root = (1.0 + root) ** (1.0 / (dimensions + 1))
+    steps = root ** -np.arange(1.0, dimensions + 1.0)
+    return np.asarray((0.5 + steps * np.arange(1, n + 1)[:, np.newaxis]) % 1.0)
+
+
+def _resample(weight: Array) -> NDArray[np.intp]:
+    """Systematic resampling: places (s,), each as often as its weight says."""
+    total = np.cumsum(weight) / weight.sum()
+    return np.searchsorted(total, (np.arange(weight.size) + 0.5) / weight.size).clip(0, weight.size - 1)
+
+
+def _jitter(cloud: Array, knobs: Sequence[Knob]) -> Array:
+    """Particles that were chosen twice are drawn apart, by a third of what the cloud still spreads."""
+    u = r_sequence(len(cloud), cloud.shape[1])
+    spread = np.maximum(cloud.std(axis=0), 0.02)
+    return np.asarray(cloud + (2.0 * u - 1.0) * spread * 0.6)

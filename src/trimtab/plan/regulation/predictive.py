@@ -1,0 +1,103 @@
+"""The predictive policy: learn what the element can bear, foresee the load, weigh what would follow, make the first step.
+
+Called once a turn for each element whose regulation is `predictive`. Pure. Where there is no load to follow, or nothing is
+known of a goal that load could endanger, it does what the reactive policy does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trimtab.domain.regulation import Move, RegulationView
+from trimtab.plan.regulation.ahead import LONGEST_LEAD, Outlook, weigh
+from trimtab.plan.regulation.costs import Prices, missed_rows, prices_of
+from trimtab.plan.regulation.forecast import ways
+from trimtab.plan.regulation.knobs import Knob, guarded, knobs_of, move
+from trimtab.plan.regulation.model import Belief, learn
+from trimtab.plan.regulation.past import Past, load_names, past_of, track
+from trimtab.plan.regulation.reactive import Reactive
+
+Array = NDArray[np.float64]
+
+FEWEST = 3  # rows before anything is relaxed
+BEYOND = 4  # steps that the horizon looks past the longest lead time
+HORIZONS = (5, 12)  # steps, least and most
+RELUCTANCE = 0.2  # a move must save more than this share of what it moves costs in a step (move suppression)
+MOST_KNOBS = 3  # that are planned together; of more, the first ones
+
+
+@dataclass(frozen=True, slots=True)
+class Predictive:
+    """`horizon` in steps of the sensor's interval; None: past the longest lead time. 1 is a myopic policy, for comparison."""
+
+    horizon: int | None = None
+
+    def next(self, view: RegulationView) -> Sequence[Move]:
+        """See `domain.regulation.Policy`."""
+        knobs = tuple(knob for knob in knobs_of(view) if knob.help)[:MOST_KNOBS]
+        if not _seen_now(view):
+            return ()
+        past = past_of(view)
+        if past is None or not knobs or not past.told.any():
+            return Reactive().next(view)
+        if view.moves and past.times[-1] <= view.moves[-1].at:
+            return ()  # nothing was seen since
+        missed = missed_rows(past, knobs, view.moves)
+        prices = prices_of(past, knobs, view.moves, missed)
+        belief = learn(past, knobs, view.moves, missed)
+        load = ways(past.load, self.horizon or _horizon(past, belief))
+        outlook = weigh(past, knobs, belief, prices, load, _before(view, knobs, past), _candidates(view, knobs, past))
+        best = int(np.argmin(outlook.cost + RELUCTANCE * _effort(knobs, outlook, prices, past)))
+        why = _reason(past, float(load.mean[-1]), belief, float(outlook.missed[best]))
+        chosen = outlook.configurations[best].tolist()
+        return tuple(move(knob, to, view.now, why) for knob, to in zip(knobs, chosen, strict=True) if to != knob.value)
+
+
+def _seen_now(view: RegulationView) -> bool:
+    """Whether the newest sample of the load and of every goal is there: what cannot be seen is not acted on."""
+    names = {*load_names(view), *(state.goal.metric_name for state in view.goals)} & set(view.metrics)
+    return all(view.metrics[name][1].size and np.isfinite(view.metrics[name][1][-1]) for name in names)
+
+
+def _horizon(past: Past, belief: Belief) -> int:
+    longest = max(float(np.mean(lead)) for lead in belief.leads)
+    return int(np.clip(np.ceil(longest / past.every) + BEYOND, *HORIZONS))
+
+
+def _before(view: RegulationView, knobs: Sequence[Knob], past: Past) -> list[Array]:
+    """What each knob was set to (LONGEST_LEAD,), a step apart, newest first."""
+    points = view.now - past.every * (np.arange(LONGEST_LEAD) + 0.5)
+    tracks = (track(view.moves, knob.spec.lever_id, knob.value) for knob in knobs)
+    return [np.asarray(values[np.searchsorted(when, points, side="right")]) for when, values in tracks]
+
+
+def _candidates(view: RegulationView, knobs: Sequence[Knob], past: Past) -> Array:
+    """Configurations (c, knobs) within reach: help as far as it goes; relaxing one step at a time, not while a goal is missed."""
+    missed = past.reach is not None and bool(past.reach[-1] > 1.0)
+    allowed = []
+    for knob in knobs:
+        shut = guarded(knob, view.guards)
+        least = knob.value if missed or past.times.size < FEWEST else knob.nudged(-1)
+        within = [p for p in knob.positions().tolist() if (p - least) * knob.help >= 0.0]
+        allowed.append([p for p in within if p == knob.value or (1 if p > knob.value else -1) not in shut])
+    found = np.stack(np.meshgrid(*allowed, indexing="ij"), axis=-1).reshape(-1, len(knobs))
+    away = (found != np.array([knob.value for knob in knobs])).any(axis=1)
+    return np.asarray(found[away] if missed and away.any() else found)
+
+
+def _effort(knobs: Sequence[Knob], outlook: Outlook, prices: Prices, past: Past) -> Array:
+    """What the difference to each configuration costs in a step (c,)."""
+    away = np.abs(outlook.configurations - np.array([knob.value for knob in knobs]))
+    return np.asarray(away @ np.abs(prices.fixed + prices.each * past.load[-1]))
+
+
+def _reason(past: Past, expected: float, belief: Belief, missed: float) -> str:
+    lead = max(float(np.mean(lead)) for lead in belief.leads)
+    return (
+        f"load {past.load[-1]:.3g}, expected to be {expected:.3g}; capacity {1.0 / float(np.mean(belief.theta)):.3g} at most, "
+        f"lead time {lead:.0f} s; a goal would be missed {missed:.1%} of the time"
+    )
