@@ -147,7 +147,7 @@ def _in_effect(setting: Setting, i: int, history: Places) -> Array:
 def _rule(setting: Setting, history: Sequence[Places], waiting: Array, seen: Array, held: Places) -> Places:
     """(c, s, knobs): the plain rule, which a rollout goes on by.
 
-    Slow levers stay where a candidate has put them (`held`) until more is needed in the end. Quick ones are set anew in each step,
+    Slow levers stay where a candidate has put them (`held`) until more is needed in the end. Quick ones are set anew each step,
     to the cheapest that serves the load with what is there of the slow ones.
     """
     cost = setting.prices.of(setting.configurations, seen)  # (s, k)

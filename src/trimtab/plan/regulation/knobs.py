@@ -13,7 +13,6 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 
-from trimtab.domain.direction import Direction
 from trimtab.domain.goals import GuardState
 from trimtab.domain.levers import Autonomy, LeverKind, LeverSpec, LeverValue
 from trimtab.domain.regulation import Move, RegulationView
@@ -139,8 +138,3 @@ def _pressed(state: GuardState) -> set[int]:
 def move(knob: Knob, value: float, now: float, reason: str) -> Move:
     """The move of `knob` to `value`."""
     return Move(knob.spec.lever_id, knob.as_value(knob.value), knob.as_value(value), now, reason)
-
-
-def minimized(view: RegulationView) -> tuple[str, ...]:
-    """The metrics of goals to be held below a positive target."""
-    return tuple(s.goal.metric_name for s in view.goals if s.goal.direction is Direction.MINIMIZE and s.goal.target_value > 0.0)

@@ -28,6 +28,7 @@ PARTICLES = 320
 SPREAD = 0.2  # log scale of what the formula leaves unexplained
 WORTH_OF_HISTORY = 20.0  # samples: more of them say no more than so many, for the formula is only nearly right
 EARLY_LEAD = 120.0  # seconds: scale of a lead time that is not as declared
+UNSURE = 0.15  # relative: by how much capacity may differ all the same, since the formula is only nearly right
 FULL = 0.97  # ρ from which on the steady state is no longer told by the formula
 
 
@@ -65,8 +66,8 @@ def factor(knob: Knob, shape: Array, positions: Array) -> Array:
 def crowding(knob: Knob, by: Array) -> Array:
     """By what k is multiplied where a knob's factor is `by`.
 
-    With c servers the wait is between that of one (each has a queue of its own) and a c-th of it (one queue for all): the geometric
-    mean is taken.
+    With c servers the wait is between that of one (each has a queue of its own) and a c-th of it (one queue for all); their
+    geometric mean is taken.
     """
     return np.asarray(np.sqrt(by)) if counted(knob) else np.ones_like(by)
 
@@ -90,7 +91,7 @@ def learn(past: Past, knobs: Sequence[Knob], moves: Sequence[Move], missed: NDAr
     best = cloud[chosen]
     n = len(knobs)
     return Belief(
-        np.exp(best[:, 0]),
+        np.exp(best[:, 0] + UNSURE * (2.0 * r_sequence(len(best), 1)[:, 0] - 1.0)),
         np.exp(best[:, 1]),
         np.exp(best[:, 2]),
         tuple(_shape(knob, best[:, 3 + place]) for place, knob in enumerate(knobs)),

@@ -28,9 +28,9 @@ INSIDE = 6  # points of a sample's interval at which the levers are looked at
 class Past:
     """Rows (n,), oldest first.
 
-    `reach` is the worst goal metric over its target (1: at the target), or None without such a goal. `worth` is a measured benefit
-    that is to be as large as possible, or None. `target_seconds` is the target of a goal that is a time: what a queue adds to a
-    time is known.
+    `reach` is the worst goal metric over its target (1: at the target), or None without such a goal. `worth` is a measured
+    benefit that is to be as large as possible, or None. `target_seconds` is the target of a goal that is a time: how much a queue
+    adds to that is known.
     """
 
     times: Array

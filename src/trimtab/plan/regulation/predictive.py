@@ -7,7 +7,7 @@ known of a goal that load could endanger, it does what the reactive policy does.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from trimtab.plan.regulation.ahead import LONGEST_LEAD, Outlook, weigh
 from trimtab.plan.regulation.costs import Prices, missed_rows, prices_of
 from trimtab.plan.regulation.forecast import ways
 from trimtab.plan.regulation.knobs import Knob, guarded, knobs_of, move
-from trimtab.plan.regulation.model import Belief, learn
+from trimtab.plan.regulation.model import Belief, counted, learn
 from trimtab.plan.regulation.past import Past, load_names, past_of, track
 from trimtab.plan.regulation.reactive import Reactive
 
@@ -27,17 +27,25 @@ FEWEST = 3  # rows before anything is relaxed
 BEYOND = 4  # steps that the horizon looks past the longest lead time
 HORIZONS = (5, 12)  # steps, least and most
 RELUCTANCE = 0.2  # a move must save more than this share of what it moves costs in a step (move suppression)
+REST, REST_COUNTED = 1.5, 5.0  # steps after help in which a lever is not relaxed; what is started and stopped rests longer
 MOST_KNOBS = 3  # that are planned together; of more, the first ones
 
 
-@dataclass(frozen=True, slots=True)
 class Predictive:
     """`horizon` in steps of the sensor's interval; None: past the longest lead time. 1 is a myopic policy, for comparison."""
 
-    horizon: int | None = None
+    def __init__(self, horizon: int | None = None) -> None:
+        self.horizon = horizon
+        self._decided: tuple[object, Sequence[Move]] | None = None
 
     def next(self, view: RegulationView) -> Sequence[Move]:
-        """See `domain.regulation.Policy`."""
+        """See `domain.regulation.Policy`. Between two samples the answer stays the same, and is not worked out again."""
+        seen = _seen(view)
+        if self._decided is None or self._decided[0] != seen:
+            self._decided = seen, self._weighed(view)
+        return tuple(replace(wanted, at=view.now) for wanted in self._decided[1])
+
+    def _weighed(self, view: RegulationView) -> Sequence[Move]:
         knobs = tuple(knob for knob in knobs_of(view) if knob.help)[:MOST_KNOBS]
         if not _seen_now(view):
             return ()
@@ -55,6 +63,15 @@ class Predictive:
         why = _reason(past, float(load.mean[-1]), belief, float(outlook.missed[best]))
         chosen = outlook.configurations[best].tolist()
         return tuple(move(knob, to, view.now, why) for knob, to in zip(knobs, chosen, strict=True) if to != knob.value)
+
+
+def _seen(view: RegulationView) -> object:
+    """What tells one view from another: the newest samples, where the levers stand, what was moved, and how guards are."""
+    newest = tuple(
+        (name, float(times[-1]), repr(float(values[-1]))) for name, (times, values) in sorted(view.metrics.items()) if times.size
+    )
+    stood = tuple((lever_id, state.spec, state.value, state.frozen, state.trust) for lever_id, state in view.levers.items())
+    return view.element, newest, stood, view.moves, view.guards
 
 
 def _seen_now(view: RegulationView) -> bool:
@@ -81,12 +98,21 @@ def _candidates(view: RegulationView, knobs: Sequence[Knob], past: Past) -> Arra
     allowed = []
     for knob in knobs:
         shut = guarded(knob, view.guards)
-        least = knob.value if missed or past.times.size < FEWEST else knob.nudged(-1)
+        still = missed or past.times.size < FEWEST or _rests(view, knob, past)
+        least = knob.value if still else knob.nudged(-1)
         within = [p for p in knob.positions().tolist() if (p - least) * knob.help >= 0.0]
         allowed.append([p for p in within if p == knob.value or (1 if p > knob.value else -1) not in shut])
     found = np.stack(np.meshgrid(*allowed, indexing="ij"), axis=-1).reshape(-1, len(knobs))
     away = (found != np.array([knob.value for knob in knobs])).any(axis=1)
     return np.asarray(found[away] if missed and away.any() else found)
+
+
+def _rests(view: RegulationView, knob: Knob, past: Past) -> bool:
+    """Whether a lever gave help so lately that it is not relaxed yet: load that has just risen often rises again."""
+    mine = [made for made in view.moves if made.lever_id == knob.spec.lever_id and not isinstance(made.to_value, str)]
+    if not mine or (float(mine[-1].to_value) - float(mine[-1].from_value)) * knob.help <= 0.0:
+        return False
+    return view.now < mine[-1].at + (REST_COUNTED if counted(knob) else REST) * past.every
 
 
 def _effort(knobs: Sequence[Knob], outlook: Outlook, prices: Prices, past: Past) -> Array:
