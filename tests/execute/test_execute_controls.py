@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from execute.kit import WORKERS, a_record, an_action
+from execute.kit import WORKERS, World, a_record, an_action, run, through
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.levers import LeverSpec
 from trimtab.domain.metrics import Health, Trust
 from trimtab.domain.situation import LeverState
+from trimtab.domain.verdicts import VerdictStatus
 from trimtab.execute.controls import Control, Controls
 
 T = 1000.0 + np.arange(-300.0, 60.0)
@@ -63,3 +64,16 @@ def test_its_own_past_trials_are_no_part_of_it():
     before = other(executed_at=800.0, ended_at=805.0)
     (values,) = Controls().beside(RECORD, (T, Y), OFFERED, (RECORD, before), {}).values()
     assert np.isnan(values[(T >= 800.0) & (T < 810.0)]).all() and np.isfinite(values).sum() == T.size - 10
+
+
+def test_a_trial_is_judged_beside_its_control_and_says_so():
+    world = World()
+    t = 1000.0 + np.arange(-300.0, 40.0) + 0.5
+    rng = np.random.default_rng(4)
+    load = np.exp(0.3 * np.convolve(rng.standard_normal(t.size + 60), np.full(60, 0.13), mode="valid")[: t.size])
+    world.evidence.t, world.evidence.y = t, load * np.where(t < 1000.0, 1.0, 0.8)
+    kin = load * np.exp(0.02 * rng.standard_normal(t.size))
+    world.evidence.control_values = {"shop-2/p95_seconds": Control(kin, frozenset({"shop-2"}))}
+    record = run(through(world))
+    assert record.verdict.status is VerdictStatus.IMPROVED
+    assert "beside the control shop-2/p95_seconds" in record.verdict.reason
