@@ -12,7 +12,7 @@ from trimtab.stats.regimes import FALSE_SPLITS, change_points, difference_noise
 from trimtab.stats.rhythm import Rhythm, find_rhythm
 from trimtab.stats.scale import TAME_SDS, loudness, mad_sd, median, medians, tame, tame_history, trailing_median
 from trimtab.stats.tails import steady_tail
-from trimtab.stats.volatility import Volatility, find_volatility
+from trimtab.stats.volatility import Volatility, clusters, find_volatility
 
 __all__ = [
     "FALSE_SPLITS",
@@ -22,6 +22,7 @@ __all__ = [
     "Rhythm",
     "Volatility",
     "change_points",
+    "clusters",
     "critical_t",
     "difference_noise",
     "find_rhythm",

@@ -22,6 +22,7 @@ from trimtab.stats.scale import median
 Array = NDArray[np.float64]
 
 BLOCK = 16  # steps whose mean size is compared with that of the block before
+LEAST_BLOCKS = 20
 CLUSTERS = 0.2  # correlation of the two from which on loudness is followed: four standard errors for two days at 30 s
 PACES = (0.2, 0.1, 0.05, 0.025, 0.01)  # a: from five samples to a hundred
 WEIGHTS = (0.6, 0.8, 0.95)  # w
@@ -67,7 +68,7 @@ def find_volatility(y: Array) -> Volatility | None:
     """
     steps = np.square(np.diff(y))
     usual = float(steps.mean())
-    if usual <= 0.0 or not _clusters(steps):
+    if usual <= 0.0 or not clusters(y):
         return None
     steps = np.minimum(steps / usual, STEEP)
     best: tuple[float, Volatility] | None = None
@@ -91,9 +92,16 @@ def _followed(steps: Iterable[float], pace: float, start: float) -> Array:
     return np.asarray(list(accumulate(steps, lambda q, step: q + pace * (step - q), initial=start))[1:], dtype=np.float64)
 
 
-def _clusters(steps: Array) -> bool:
-    """Whether a block of large steps is followed by another."""
+def clusters(y: Array) -> bool:
+    """Whether a block of large steps in `y` (n,) is followed by another more often than not.
+
+    >>> clusters(np.tile([0.0, 1.0, 0.5], 500))
+    False
+    """
+    steps = np.square(np.diff(y))
     blocks = steps[: steps.size // BLOCK * BLOCK].reshape(-1, BLOCK).mean(axis=1)
+    if blocks.size < LEAST_BLOCKS or not blocks.any():
+        return False
     sizes = np.log(np.maximum(blocks, 1e-6 * blocks.mean()))
     rest = sizes - sizes.mean()
     square = float(rest @ rest)

@@ -24,6 +24,7 @@ from trimtab.stats import (
     TAME_SDS,
     Volatility,
     change_points,
+    clusters,
     difference_noise,
     find_volatility,
     fit_ar1,
@@ -106,11 +107,11 @@ def read_past(t: Array, y: Array, floor: float, changes: tuple[float, ...] = (),
     """
     limit = TAME_SDS * max(floor, _spread(y - trailing_median(y)))
     calm = tame_history(y, limit)
-    volatility = find_volatility(calm) if y.size >= LONG else None
-    if volatility is not None:  # what is an outlier when all is calm is none in a loud hour
-        limit *= LOUDEST
-        calm = tame_history(y, limit)
-        volatility = find_volatility(calm)
+    volatility = None
+    if y.size >= LONG and clusters(calm):
+        loud = tame_history(y, LOUDEST * limit)  # what is an outlier when all is calm is none in a loud hour
+        volatility = find_volatility(loud)
+        calm, limit = (calm, limit) if volatility is None else (loud, LOUDEST * limit)
     louder = loudness(calm) if y.size >= LONG and volatility is None else 1.0
     even = calm if volatility is None else volatility.evened(calm)
     proven, suspected = _shifts(even, floor, FALSE_SPLITS), _shifts(even, floor, SUSPICION[y.size >= LONG])
