@@ -359,6 +359,12 @@ def test_a_policy_whose_levers_are_no_longer_regulated_is_let_go_and_said(tmp_pa
     again = stage.again(tmp_path, mode="tuned").play(60)
     assert any("no longer regulated" in row.reason for row in again.rows("let_go"))
     assert again.web.levers["servers"] == 6 and again.agent.trouble is None
+    back = again.again(tmp_path)  # regulated once more: the old policy is over, a new one has to be started
+
+    async def look(running):
+        assert running.policy["action_id"] not in (None, stage.record.action_id)
+
+    back.play(400, look)
 
 
 def test_a_policy_that_breaks_moves_nothing_and_is_said(tmp_path):
@@ -425,3 +431,17 @@ def test_the_example_runs_against_the_web_cluster(capsys):
     [action] = document["actions"]
     assert action["parameters"]["lever"] == "web/regulation"
     assert sum(row["kind"] == "move" for row in action["transitions"]) == sum(document["totals"]["moves"].values()) > 0
+
+
+def test_load_is_followed_during_a_trial_of_a_tuned_lever_which_is_then_undone_without_a_verdict(tmp_path):
+    stage = Stage(tmp_path, Web(hill))
+
+    async def tune(running):
+        tuned = await running.agent.submit("web/cache", 7, reason="to see", actor="ann")
+        await running.go(300)
+        ended = running.agent.book.get(tuned.action_id)
+        assert running.web.levers == {"servers": 6, "cache": 5}
+        assert ended.state is S.ROLLED_BACK and ended.verdict is None
+        assert "load had to be followed with web/servers" in ended.reason
+
+    stage.play(960, tune)

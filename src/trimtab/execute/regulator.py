@@ -46,6 +46,7 @@ class Regulator:
         self._since: dict[str, float] = {}  # lever → when it was taken up again
         self.moved = dict.fromkeys(lever.spec.governs, 0)  # how often in this process, by lever
         self._asked_at: float | None = None  # the time of the newest sample that the policy has seen
+        self._let_go_of: set[str] = set()  # actions whose policy ended when its levers were no longer declared as regulated
         self._failure: str | None = None  # of the policy, which was said
         self._lock = asyncio.Lock()
         self._log = structlog.get_logger("trimtab")
@@ -61,7 +62,8 @@ class Regulator:
 
     def _latest(self) -> ActionRecord | None:
         """The newest action on the policy that is not over."""
-        return next((record for record in reversed(self._mine()) if record.state not in _OVER), None)
+        mine = (record for record in reversed(self._mine()) if record.action_id not in self._let_go_of)
+        return next((record for record in mine if record.state not in _OVER), None)
 
     def _mine(self) -> Sequence[ActionRecord]:
         """Every action on the policy that was begun, oldest first."""
@@ -74,10 +76,12 @@ class Regulator:
             if row.data.get("lever") == self.spec.lever_id:  # the last that was at work, however many actions came after it
                 await self._book.recollect(row.action_id, now)
                 break
+        told = await self._book.journal.notes(["let_go"], 1_000)
+        self._let_go_of = {row.action_id for row in told if "lever" not in row.data}
         latest = self._latest()
         self.lever.value = latest.action.to_value if latest is not None else HOLD
         left: dict[str, float] = {}
-        for row in await self._book.journal.notes(["let_go"], 1_000):
+        for row in told:
             until = row.data.get("until")
             if isinstance(until, int | float):
                 left.setdefault(str(row.data.get("lever")), min(float(until), now + LEFT_SECONDS))
@@ -325,7 +329,7 @@ class Regulator:
 
     async def _put_back(self, record: ActionRecord, ledger: Ledger, lever_id: str) -> None:
         state, before = self._levers.states.get(lever_id), ledger.snapshot[lever_id]
-        if state is None or state.left_until is not None:
+        if state is None or state.left_until is not None or lever_id not in self.spec.governs:
             return
         spec, now = state.spec, self._executor.now()
         value = await self._levers.look(lever_id, now)
