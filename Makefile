@@ -18,7 +18,7 @@ short = $(if $(filter-out 0,$(SHORT)),$(1),$(2))
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-services check format bench bench-verdicts bench-search bench-stability bench-analysis bench-diagnosis bench-forecasts bench-metric-store bench-unknown bench-demo bench-blast bench-bad-data bench-api bench-stores bench-overhead bench-startup chaos dist constraints which-python clean
+.PHONY: help install demo test test-services check format bench bench-verdicts bench-search bench-stability bench-analysis bench-diagnosis bench-forecasts bench-metric-store bench-ingest bench-unknown bench-demo bench-blast bench-bad-data bench-api bench-stores bench-overhead bench-startup chaos dist constraints which-python clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -87,10 +87,13 @@ bench-search: $(VENV)/.bench ## the search of tuned levers beside Optuna, random
 bench-stability: $(VENV)/.dev ## square-wave load, a second hand on the lever, a restart, ten days without a fault
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) benchmarks/stability.py $(call short,--short,)
 
-bench-analysis: bench-diagnosis bench-forecasts bench-metric-store ## what the analysis stage promises: each of its benches
+bench-analysis: bench-diagnosis bench-forecasts bench-metric-store bench-ingest ## what the analysis stage promises: each of its benches
 
 bench-metric-store: $(VENV)/.bench ## how fast the metric store takes samples in, how small they rest, how soon a range is read
 	$(PY) benchmarks/metric_store.py --seed $(or $(SEED),1) $(call short,--short,)
+
+bench-ingest: $(VENV)/.dev ## what is pushed: speed, damage, overload, and a real Prometheus (Debian package prometheus)
+	$(PY) benchmarks/ingest.py $(call short,--short,)
 
 DATA ?= ../shared/data
 

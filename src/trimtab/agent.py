@@ -99,6 +99,7 @@ class AutonomousAgent(Desk):
             if now - state.read_at >= self.parts.periods[Stage.MONITOR] * self.throttle.factor_of(state.spec.element) - 1e-6:
                 self._crew.start(f"look {lever_id}", self._look(lever_id))
         await self._crew.settle()
+        await self._keep(self.levers.take_readings())
         await self._housekeeping.look(now)
 
     async def _analyze(self, now: float) -> None:
@@ -177,10 +178,11 @@ class AutonomousAgent(Desk):
             result = error if isinstance(error, SensorError) else SensorError(f"{sensor.name}: {type(error).__name__}: {error}")
         good = self.monitor.post(sensor, result, self.clock.now())
         self.schedule.wake(Stage.ANALYZE)
-        if good:
-            await self._keep(good)
+        await self._keep(good)
 
     async def _keep(self, readings: Sequence[Reading]) -> None:
+        if not readings:
+            return
         began = self.clock.now()
         try:
             await self.parts.store.write(readings)

@@ -15,7 +15,7 @@ from trimtab.assembly import load_settings
 from trimtab.assembly.replay import Stretch, assumed_levers, extent, opened, read_csv, replay, stretch_of
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.errors import ConfigError
-from trimtab.domain.lever_series import lever_readings
+from trimtab.domain.lever_series import lever_reading
 from trimtab.domain.metrics import Reading, Series
 from trimtab.storage.layout import METRICS
 from trimtab.storage.metrics import SqliteMetricStore
@@ -127,13 +127,9 @@ def test_a_data_folder_is_read_beside_its_agent_with_the_levers_as_they_were(con
     spec = settings.elements[0].levers[0].spec("shop", frozenset())
 
     async def go():
-        from trimtab.domain.metrics import Health, Trust
-        from trimtab.domain.situation import LeverState
-
         for i, value in enumerate(surge()):
             at = MONDAY + 10.0 * i
-            lever = lever_readings([LeverState(spec, 4 if i < 60 else 5, Trust(Health.OK), at)], at)
-            await live_store.write([Reading(series, float(value), at), *lever])
+            await live_store.write([Reading(series, float(value), at), lever_reading(spec, 4 if i < 60 else 5, at)])
         async with opened(folder, settings) as past:
             found = await replay(settings, past, await extent(settings, past))
         await live_store.close()

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from trimtab.analyze.analyzer import Analyzer as Analyzer
     from trimtab.analyze.diagnosis import diagnose as diagnose
     from trimtab.analyze.fleet import FleetDetector as FleetDetector
-    from trimtab.analyze.outlook import crossing as crossing
-    from trimtab.analyze.outlook import forecast as forecast
     from trimtab.analyze.stream import Detection as Detection
     from trimtab.analyze.stream import StreamDetector as StreamDetector
     from trimtab.analyze.view import MonitorView as MonitorView
@@ -26,12 +24,10 @@ _HOMES = {
     "FleetDetector": "fleet",
     "MonitorView": "view",
     "StreamDetector": "stream",
-    "crossing": "outlook",
     "diagnose": "diagnosis",
-    "forecast": "outlook",
 }
 
-__all__ = ["Analyzer", "Detection", "FleetDetector", "MonitorView", "StreamDetector", "crossing", "diagnose", "forecast"]
+__all__ = ["Analyzer", "Detection", "FleetDetector", "MonitorView", "StreamDetector", "diagnose"]
 
 
 def __getattr__(name: str) -> Any:

@@ -21,6 +21,7 @@ from trimtab.domain.ports import TokenChecker
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 PUBLIC_PATHS = frozenset({"/healthz", "/readyz"})  # a supervisor that probes holds no token
+PUSH_PATHS = frozenset({"/api/v1/write", "/v1/metrics"})  # bodies are protobuf there, and a token need not be good for more
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _AUTHORITY = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?")
 _ORIGIN = re.compile(r"(https?)://(.+)")
@@ -60,14 +61,16 @@ class Access:
         changes = request.method not in _SAFE_METHODS
         public = request.scope["path"] in PUBLIC_PATHS  # request.url would parse the path anew, and could read it otherwise
         door = None if public else self.door()
+        push = request.scope["path"] in PUSH_PATHS
         if door is not None:
-            actor = self._token_holder(door, request, Role.OPERATOR if changes else Role.VIEWER)
+            needed = Role.SENDER if push else Role.OPERATOR if changes else Role.VIEWER
+            actor = self._token_holder(door, request, needed)
         else:
             actor = f"local {request.client.host}" if request.client else "local"
             if changes:
                 _require_same_origin(request.headers)
         if changes:
-            _require_json(request.headers)
+            _require_type(request.headers, "application/x-protobuf" if push else "application/json")
         return actor
 
     def _token_holder(self, tokens: TokenChecker, request: Request, role: Role) -> str:
@@ -125,12 +128,10 @@ def _require_same_origin(headers: Headers) -> None:
         raise Refused(403, "The request comes from a page of another origin. Send it from this server's pages or from a terminal")
 
 
-def _require_json(headers: Headers) -> None:
+def _require_type(headers: Headers, wanted: str) -> None:
     received = headers.get("content-type", "")
-    if received.partition(";")[0].strip().lower() != "application/json":  # a form cannot send this without asking first
-        raise Refused(
-            415, f"Content-Type is {received[:80]!r}; send 'Content-Type: application/json'", {"Accept": "application/json"}
-        )
+    if received.partition(";")[0].strip().lower() != wanted:  # a form can send neither of them without asking first
+        raise Refused(415, f"Content-Type is {received[:80]!r}; send 'Content-Type: {wanted}'", {"Accept": wanted})
 
 
 def _only(headers: Headers, name: str) -> str | None:

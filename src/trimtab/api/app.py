@@ -14,12 +14,20 @@ from trimtab.api.access import Access, guarded_route
 from trimtab.api.acting import Acting
 from trimtab.api.facade import AgentFacade
 from trimtab.api.gate import Gate
+from trimtab.api.pushing import Intake, Pushing
 from trimtab.api.reading import Reading
 from trimtab.domain.ports import TokenChecker
 
 
-def create_app(agent: AgentFacade, *, tokens: TokenChecker | None, allowed_hosts: Sequence[str], version: str) -> FastAPI:
-    """The app. It must be served on the event loop that `agent` runs in.
+def create_app(
+    agent: AgentFacade,
+    *,
+    tokens: TokenChecker | None,
+    allowed_hosts: Sequence[str],
+    version: str,
+    intake: Intake | None = None,
+) -> FastAPI:
+    """The app. It must be served on the event loop that `agent` runs in. Where `intake` is given, metrics may be pushed.
 
     Where `tokens` is None or empty, bind to loopback only, as `Server` does; a token made later counts from the next request on.
     `allowed_hosts` are names that a Host header may carry besides the loopback ones, without port. Raises `StoreError` where the
@@ -38,6 +46,8 @@ def create_app(agent: AgentFacade, *, tokens: TokenChecker | None, allowed_hosts
     app.router.route_class = guarded_route(access)
     Reading(agent, version).add_to(app)
     Acting(agent).add_to(app)
+    if intake is not None:
+        Pushing(intake).add_to(app)
     _add_documentation(app, access)
     problems.install(app)
     app.add_middleware(Gate, access=access)

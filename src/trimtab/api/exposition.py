@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from trimtab.api.facade import AgentFacade
@@ -44,6 +44,12 @@ class _AgentCollector(Collector):
         yield _gauge("trimtab_ready", "1 where the loop turns on usable data and stores.", float(self._agent.ready[0]))
         uptime = max(0.0, self._agent.now() - self._agent.started_at)
         yield _gauge("trimtab_uptime_seconds", "Seconds since the agent started.", uptime)
+        pushed = CounterMetricFamily(
+            "trimtab_pushed_samples", "Samples that were pushed, by what became of them.", labels=["outcome"]
+        )
+        for outcome, count in (status.get("pushed") or {}).items():
+            pushed.add_metric([outcome], float(count))
+        yield pushed
         yield _gauge("trimtab_holds", "Reasons not to act, right now.", len(status.get("holds", ())))
 
     def _actions(self, status: Mapping[str, Any]) -> Iterator[Metric]:

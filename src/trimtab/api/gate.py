@@ -14,10 +14,11 @@ from contextlib import suppress
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from trimtab.api.access import Access
+from trimtab.api.access import PUSH_PATHS, Access
 from trimtab.api.problems import Refused, problem
 
 BODY_LIMIT = 64 * 1024  # bytes
+PUSH_LIMIT = 16 * 1024 * 1024  # of a body full of samples, as it comes: compressed
 _LINGER_BYTES, _LINGER_SECONDS = 1024 * 1024, 1.0  # read on a little before 413: closing on unread data can lose the answer
 
 _HEADERS = {
@@ -43,10 +44,11 @@ class Gate:
             return await self.app(scope, receive, send)
         answer = _Answer(send, bodiless=scope["method"] == "HEAD")
         inner = {**scope, "method": "GET"} if answer.bodiless else scope
+        limit = PUSH_LIMIT if scope["path"] in PUSH_PATHS else self.body_limit
         try:
             self.access.check_host(Headers(scope=scope))
-            await self._refuse_long(scope, receive)
-            await self.app(inner, _Limited(receive, self.body_limit).receive, answer.send)
+            await self._refuse_long(scope, receive, limit)
+            await self.app(inner, _Limited(receive, limit).receive, answer.send)
         except Refused as refused:
             response = problem(refused.status_code, str(refused.detail), scope, headers=refused.headers)
             await response(scope, receive, answer.send)
@@ -59,10 +61,10 @@ class Gate:
             await problem(500, detail, scope)(scope, receive, answer.send)
         return None
 
-    async def _refuse_long(self, scope: Scope, receive: Receive) -> None:
+    async def _refuse_long(self, scope: Scope, receive: Receive, limit: int) -> None:
         declared = Headers(scope=scope).get("content-length", "0")
-        if declared.isdigit() and int(declared) > self.body_limit:
-            await _Limited(receive, self.body_limit).refuse()
+        if declared.isdigit() and int(declared) > limit:
+            await _Limited(receive, limit).refuse()
 
 
 class _Limited:

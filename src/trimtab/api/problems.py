@@ -17,6 +17,8 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from trimtab.domain.errors import ConfigError, Conflict, NotFound, StoreError, TrimtabError
+from trimtab.loop.inbox import Overloaded
+from trimtab.monitor.ingest import Malformed, TooLarge, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:trimtab:problem:"
@@ -29,13 +31,19 @@ KINDS: Mapping[int, tuple[str, str]] = {  # status → last part of `type`, and 
     405: ("wrong-method", "The path does not take this method"),
     409: ("conflict", "The request does not fit the state that it meets"),
     413: ("too-large", "The body is too large"),
-    415: ("wrong-content-type", "The body must be sent as application/json"),
+    415: ("wrong-content-type", "The body must be sent in another form"),
     421: ("wrong-host", "The Host header names somebody else"),
     422: ("invalid", "The request does not have the documented form"),
+    429: ("too-fast", "More is sent than can be taken"),
     500: ("internal", "An error of the agent itself"),
+    501: ("not-installed", "A part of trimtab that is not installed"),
     503: ("not-ready", "Not now"),
 }
-_STATUS_OF: Sequence[tuple[type[TrimtabError], int]] = ((NotFound, 404), (Conflict, 409), (StoreError, 503))
+_STATUS_OF: Sequence[tuple[type[TrimtabError], int]] = (
+    *((NotFound, 404), (Conflict, 409), (StoreError, 503)),
+    *((TooLarge, 413), (Malformed, 400), (Overloaded, 503), (Unavailable, 501)),
+)
+RETRY_SECONDS = "2"
 
 _OF_CONFIGURATION: Mapping[str, Any] = {"type": TYPE_PREFIX + "configuration", "title": "The configuration cannot be used"}
 
@@ -110,6 +118,8 @@ async def _trimtab_error(request: Request, error: Exception) -> Response:
     status = next((status for kind, status in _STATUS_OF if isinstance(error, kind)), 500)
     if status == 500:
         raise error  # not foreseen here: the gate logs it and tells nothing
+    if isinstance(error, Overloaded):
+        return problem(503, str(error), request.scope, headers={"Retry-After": RETRY_SECONDS})
     if status == 503:  # its message names files and servers: for the log, not for callers
         detail = "The agent's store cannot be used right now. See the agent's log; ask again once /readyz says ready"
         return problem(503, detail, request.scope, headers={"Retry-After": "5"})

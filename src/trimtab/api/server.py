@@ -14,6 +14,7 @@ from uvicorn.server import Server as Uvicorn
 
 from trimtab.api.app import create_app
 from trimtab.api.facade import AgentFacade
+from trimtab.api.pushing import Intake
 from trimtab.domain.errors import ConfigError, TrimtabError
 from trimtab.domain.ports import TokenChecker
 
@@ -37,10 +38,11 @@ class Server:
         port: int = 8642,
         allowed_hosts: Sequence[str] = (),
         version: str = "",
+        intake: Intake | None = None,
     ) -> None:
         _refuse_strangers(host, tokens)
         hosts = allowed_hosts if is_wildcard(host) else (*allowed_hosts, host)
-        self._app = create_app(agent, tokens=tokens, allowed_hosts=hosts, version=version)
+        self._app = create_app(agent, tokens=tokens, allowed_hosts=hosts, version=version, intake=intake)
         self._host, self._wanted_port = host, port
         self._port: int | None = None
         self._uvicorn: _Embedded | None = None

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, asyn
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from time import monotonic
 
 import structlog
 
@@ -15,7 +16,7 @@ from trimtab.agent import AutonomousAgent
 from trimtab.analyze import Analyzer
 from trimtab.config import Settings, locks_of
 from trimtab.domain.goals import Guard
-from trimtab.domain.ports import Journal, Lever, MetricStore, Optimizer, Plant, Sensor
+from trimtab.domain.ports import Journal, Lever, Listener, MetricStore, Optimizer, Plant, Sensor
 from trimtab.domain.windows import Calendar
 from trimtab.execute.book import Book
 from trimtab.execute.executor import Executor
@@ -24,7 +25,9 @@ from trimtab.execute.policy_lever import policy_levers
 from trimtab.execute.regulation import Regulations
 from trimtab.execute.trial import TrialRules
 from trimtab.loop.clocks import VirtualClock, WallClock
+from trimtab.loop.delivery import Delivery
 from trimtab.loop.evidence import LastAnalysis
+from trimtab.loop.inbox import Inbox
 from trimtab.loop.pace import Pace
 from trimtab.loop.parts import Parts
 from trimtab.loop.schedule import Stage
@@ -88,6 +91,8 @@ def assemble(
         window_seconds=60.0 * settings.analysis_window_minutes,
     )
     evidence = LastAnalysis(monitor, {element.name: locks_of(settings, element.name) for element in settings.elements})
+    analyzer = _analyzer(settings)
+    listeners = [sensor for sensor in sensors if isinstance(sensor, Listener)]
     book = Book(selfwatch.timed(stores.journal), LogNotifier())
     policies = policy_levers(levers)
     executor = Executor(
@@ -97,7 +102,7 @@ def assemble(
         Parts(
             clock=clock,
             monitor=monitor,
-            analyzer=_analyzer(settings),
+            analyzer=analyzer,
             optimizers=tuple(optimizers) if optimizers is not None else (LeverSearch(), PolicyStart()),
             executor=executor,
             evidence=evidence,
@@ -117,6 +122,7 @@ def assemble(
             simulated=settings.safety.simulation_mode,
             hold=stores.lock,
             serve=_server(settings, stores) if serve and settings.api.enabled else None,
+            inbox=Inbox(stores.metrics, Delivery(listeners, analyzer.named), monotonic),
             release=net.close,
             identity=stores.identity,
             pause_file=stores.pause_file,
@@ -176,7 +182,6 @@ def _analyzer(settings: Settings) -> Analyzer:
         deadband=settings.decision.deadband,
         threshold_stddev=settings.anomaly_threshold_stddev,
         graph={element.name: element.depends_on for element in settings.elements},
-        look_ahead=settings.decision.look_ahead,
     )
 
 
@@ -249,7 +254,8 @@ def _server(settings: Settings, stores: Stores) -> Callable[[AutonomousAgent], A
         from trimtab.api import Server
 
         server = Server(agent, tokens=stores.tokens, host=settings.api.host, port=settings.api.port,
-                        allowed_hosts=settings.api.allowed_hosts, version=trimtab.__version__)  # fmt: skip
+                        allowed_hosts=settings.api.allowed_hosts, version=trimtab.__version__,
+                        intake=agent.parts.inbox)  # fmt: skip
         await server.start()
         try:
             yield server.url

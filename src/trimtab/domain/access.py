@@ -11,8 +11,13 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """`viewer` looks, `operator` also approves, rejects, rolls back, pauses, `admin` also manages tokens and settings."""
+    """What a token is good for.
 
+    `sender` only sends metrics, `viewer` looks, `operator` does both and approves, rejects, rolls back, pauses, `admin` also
+    manages tokens and settings.
+    """
+
+    SENDER = "sender"
     VIEWER = "viewer"
     OPERATOR = "operator"
     ADMIN = "admin"
@@ -20,9 +25,11 @@ class Role(StrEnum):
     def may(self, other: Role) -> bool:
         """Whether this role may do what `other` may.
 
-        >>> Role.ADMIN.may(Role.OPERATOR), Role.VIEWER.may(Role.OPERATOR)
-        (True, False)
+        >>> Role.ADMIN.may(Role.OPERATOR), Role.VIEWER.may(Role.OPERATOR), Role.VIEWER.may(Role.SENDER)
+        (True, False, False)
         """
+        if self is Role.VIEWER and other is Role.SENDER:
+            return False
         order = list(Role)
         return order.index(self) >= order.index(other)
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from trimtab.domain.levers import LeverKind, LeverSpec, LeverValue
 from trimtab.domain.metrics import Reading, Series
-from trimtab.domain.situation import LeverState
 
 LEVER_SERIES = "trimtab_lever_value"  # what a lever was read to hold: its number, or the place of its choice, from 0
 
@@ -40,11 +37,7 @@ def from_number(spec: LeverSpec, number: float) -> LeverValue:
     return bool(number) if spec.kind is LeverKind.BOOLEAN else spec.coerce(number)
 
 
-def lever_readings(states: Iterable[LeverState], since: float) -> list[Reading]:
-    """A sample of each lever that was read at `since` or later (Unix seconds), and has a number."""
-    return [
-        Reading(lever_series(state.spec), number, state.read_at)
-        for state in states
-        if state.trust.ok and state.value is not None and state.read_at >= since
-        and (number := as_number(state.spec, state.value)) is not None
-    ]  # fmt: skip
+def lever_reading(spec: LeverSpec, value: LeverValue, at: float) -> Reading | None:
+    """What a lever held at `at` (Unix seconds) as a sample; None where it has no number."""
+    number = as_number(spec, value)
+    return None if number is None else Reading(lever_series(spec), number, at)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from trimtab.domain.access import Grant
@@ -58,6 +58,19 @@ class TellsAbsence(Protocol):
 
     def why_absent(self, name: str) -> Trust | None:
         """The reason, `warming_up` where it will pass by itself; None where there is none but that the target is without it."""
+        ...
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """A sensor that is told: what others push, and carries the labels `match`, belongs to its element."""
+
+    element: str
+    match: Mapping[str, str]
+    sources: Collection[str]  # names of the series that it makes others of
+
+    def hear(self, series: Series, timestamp: float, value: float) -> None:
+        """One sample, in Unix seconds; several of one series come in any order."""
         ...
 
 

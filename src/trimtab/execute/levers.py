@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from trimtab.domain.errors import LeverError, NotFound, Permanent, Retryable
+from trimtab.domain.lever_series import lever_reading
 from trimtab.domain.levers import LeverValue
-from trimtab.domain.metrics import Health, Trust
+from trimtab.domain.metrics import Health, Reading, Trust
 from trimtab.domain.ports import Lever, Restorable
 from trimtab.domain.situation import LeverState
 
@@ -27,6 +28,7 @@ class LeverBook:
         self._timeout = timeout
         unread = Trust(Health.MISSING, "not read yet")
         self._states = {key: LeverState(lever.spec, None, unread, 0.0) for key, lever in self._levers.items()}
+        self._readings: list[Reading] = []  # what was read since they were taken last
         self._ours: dict[str, tuple[LeverValue, ...]] = {}  # values that do not betray a foreign hand: last seen, last asked for
 
     @property
@@ -79,6 +81,11 @@ class LeverBook:
         except Exception as error:
             raise Retryable(f"{lever_id}: {type(error).__name__}: {error}") from error
 
+    def take_readings(self) -> list[Reading]:
+        """What levers were read to hold since the last call, as samples."""
+        taken, self._readings = self._readings, []
+        return taken
+
     def restorable(self, lever_id: str) -> bool:
         """Whether undoing has effects that reading the lever does not show, such as telling a program."""
         return isinstance(self.lever(lever_id), Restorable)
@@ -105,6 +112,8 @@ class LeverBook:
 
     def _saw(self, lever_id: str, value: LeverValue, now: float) -> None:
         state = self._states[lever_id]
+        if (reading := lever_reading(state.spec, value, now)) is not None:
+            self._readings.append(reading)
         ours = self._ours.get(lever_id, ())
         on_its_way = len(ours) > 1 and any(state.spec.half_way(value, start, end) for start in ours for end in ours)
         foreign = bool(ours) and not on_its_way and not any(state.spec.same(value, own) for own in ours)

@@ -15,6 +15,7 @@ from trimtab.execute.executor import Executor
 from trimtab.execute.regulation import Regulations
 from trimtab.loop.clocks import VirtualClock, WallClock
 from trimtab.loop.evidence import LastAnalysis
+from trimtab.loop.inbox import Inbox
 from trimtab.loop.pace import Pace
 from trimtab.loop.schedule import Stage
 from trimtab.loop.selfwatch import SelfGoals, SelfSensor
@@ -52,6 +53,7 @@ class Parts:
     cpu_seconds: Callable[[], float] = time.process_time  # that this process has used so far
     regulation: Regulations | None = None  # None: nothing is regulated
     settle_by_element: dict[str, float] = field(default_factory=dict)
+    inbox: Inbox | None = None  # where metrics are pushed to
     window_seconds: float = 3600.0
     approval_seconds: float = 86_400.0
     retention_seconds: float = 30 * 86_400.0

@@ -50,6 +50,7 @@ def status_of(agent: Desk) -> dict[str, Any]:
         **_gate(agent),
         "config": _config(agent),
         "simulation_mode": agent.parts.simulated,
+        "pushed": agent.parts.inbox.tally.numbers() if agent.parts.inbox is not None else None,
         "journal": {"rows": agent.book.head[0], "head": agent.book.head[1]},
     }
 

@@ -21,7 +21,7 @@ from trimtab.storage.shelves import DAY, LAST_DAY, WIDTH, Shelves, by_shelf_and_
 
 SEAL_SAMPLES = 120_000  # hot samples that one step seals: 10 to 30 ms
 SEAL_ROWS = 4096
-SLICE_SAMPLES = 50_000  # of a day that one step puts together
+SLICE_SAMPLES = 100_000  # of a day that one step puts together
 GRACE = 3600.0  # seconds after its end that a day is left open for what comes late
 STEPS = {sql.FIVE_MINUTES: 300.0, sql.HOURS: 3600.0}  # seconds of a bucket, by level
 DELETE_BATCH = 64  # blocks forgotten per transaction
