@@ -59,9 +59,9 @@ demo: $(VENV)/.runtime ## see the loop find and cure real faults, on a real serv
 test: $(VENV)/.dev ## run the tests: no root, no network once installed
 	@$(PY) -m pytest -n $(JOBS) -m "not services"
 
-test-services: $(VENV)/.dev ## run the tests that need servers (in this version nothing does)
-	@echo "No part of this version needs a server: nothing to install or start. Running the tests marked 'services', if any:"
-	@$(PY) -m pytest -m services || test $$? -eq 5
+test-services: $(VENV)/.dev ## install the servers that tests need (as root on Debian), and run the tests that need them
+	@tests/services/install.sh
+	@$(PY) -m pytest -m services tests
 
 check: $(VENV)/.dev ## lint, format, types, and who may import whom
 	@$(BIN)/ruff check .
