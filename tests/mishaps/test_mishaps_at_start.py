@@ -10,6 +10,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
@@ -109,7 +110,8 @@ def test_a_corrupt_metric_store_is_moved_aside_and_the_agent_goes_on(site: Site,
     site.store.mkdir(mode=0o700)
     store = SqliteMetricStore(site.store / "metrics.db")
     series = Series.named("shop_p95_seconds", "shop")
-    run(store.write([Reading(series, 0.1, float(at)) for at in range(5000)]))
+    began = time.time() - 5000.0
+    run(store.write([Reading(series, 0.1, began + at) for at in range(5000)]))
     run(store.close())
     path = site.store / "metrics.db"
     broken = bytes(spoil(bytearray(path.read_bytes())))
