@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from trimtab.analyze.analyzer import Analyzer as Analyzer
     from trimtab.analyze.diagnosis import diagnose as diagnose
     from trimtab.analyze.fleet import FleetDetector as FleetDetector
+    from trimtab.analyze.outlook import crossing as crossing
+    from trimtab.analyze.outlook import forecast as forecast
     from trimtab.analyze.stream import Detection as Detection
     from trimtab.analyze.stream import StreamDetector as StreamDetector
     from trimtab.analyze.view import MonitorView as MonitorView
@@ -24,10 +26,12 @@ _HOMES = {
     "FleetDetector": "fleet",
     "MonitorView": "view",
     "StreamDetector": "stream",
+    "crossing": "outlook",
     "diagnose": "diagnosis",
+    "forecast": "outlook",
 }
 
-__all__ = ["Analyzer", "Detection", "FleetDetector", "MonitorView", "StreamDetector", "diagnose"]
+__all__ = ["Analyzer", "Detection", "FleetDetector", "MonitorView", "StreamDetector", "crossing", "diagnose", "forecast"]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from trimtab.analyze.ahead import AheadWatch
 from trimtab.analyze.anomalies import AnomalyWatch
 from trimtab.analyze.diagnosis import Graph
 from trimtab.analyze.goals import GoalWatch
@@ -28,6 +29,7 @@ class Analyzer:
     `guards_by_element` maps an element to the guards of its levers; the key "" holds those of no element in particular.
     `deadband` is relative: a goal missed by less is not worth a change. `threshold_stddev` sets how far from the learned
     behaviour an anomaly lies, see `StreamDetector`. `graph` maps an element to those that it depends on.
+    `look_ahead`: whether what holds now and will not hold is a symptom, too.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Analyzer:
         threshold_stddev: float = 2.5,
         default_settle_seconds: float = DEFAULT_SETTLE_SECONDS,
         graph: Graph | None = None,
+        look_ahead: bool = True,
     ) -> None:
         limits = DEFAULT_THRESHOLDS if thresholds is None else thresholds
         guards = [(element, guard) for element, several in (guards_by_element or {}).items() for guard in several]
@@ -47,6 +50,7 @@ class Analyzer:
         self._goals = [GoalWatch(goal, limits, deadband) for goal in goals]
         self._guards = [GuardWatch(guard, element) for element, guard in guards]
         self._limits = LimitWatch(limits)
+        self._ahead = AheadWatch() if look_ahead else None
         self._suspicions = SuspicionWatch(graph)
         named = {goal.metric_name for goal in goals} | {guard.metric_name for _, guard in guards}
         self.named = frozenset(named)  # the metrics that goals and guards speak of
@@ -71,7 +75,8 @@ class Analyzer:
         crowding = view.crowding()
         rest = [*incomparable, *silent_series(view, now, self.named), *([f"HOLD: {crowding}"] if crowding else [])]
         holds = self._say_holds(goals, guards, rest)
-        symptoms = (*breached, *missed, *passed, *unusual)
+        coming = self._ahead.look(goals, guards, view, now) if self._ahead is not None else ()
+        symptoms = (*breached, *missed, *passed, *coming, *unusual)
         diagnoses = self._suspicions.look(symptoms, view, now, changes)
         return Analysis(now, tuple(goals), tuple(guards), symptoms, holds, diagnoses)
 

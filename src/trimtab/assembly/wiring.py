@@ -182,6 +182,7 @@ def _analyzer(settings: Settings) -> Analyzer:
         deadband=settings.decision.deadband,
         threshold_stddev=settings.anomaly_threshold_stddev,
         graph={element.name: element.depends_on for element in settings.elements},
+        look_ahead=settings.decision.look_ahead,
     )
 
 

@@ -85,6 +85,7 @@ class DecisionSettings(Part):
     risk_model: Literal["odds", "fixed"] = "odds"
     deadband: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = 0.05  # relative hysteresis around a goal
     approval_expiry_seconds: Period = 86_400.0
+    look_ahead: bool = True  # a goal or guard that a steady trend will cross is a symptom before it is missed
     verify_seconds: Period | None = None  # None: as long as the verdict needs
 
 

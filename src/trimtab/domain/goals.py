@@ -122,7 +122,7 @@ class GuardState:
 class Symptom:
     """Something off, with its evidence in words."""
 
-    kind: str  # goal_missed | guard_breached | threshold | anomaly
+    kind: str  # goal_missed | guard_breached | threshold | anomaly | forecast
     element: str
     metric_name: str
     severity: Severity

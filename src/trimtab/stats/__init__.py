@@ -1,4 +1,4 @@
-"""Shared mathematics of the loop: robust scale, regimes, autocorrelation, anytime-valid evidence.
+"""Shared mathematics of the loop: robust scale, regimes, forecasts, autocorrelation, anytime-valid evidence.
 
 Reads: arrays handed in. Produces: numbers and small frozen values. May import: NumPy and `domain`.
 Never: a clock, the environment, the network, a random source, or any other room.
@@ -7,6 +7,7 @@ Never: a clock, the environment, the network, a random source, or any other room
 from trimtab.stats.ar1 import Ar1, fit_ar1, fit_core, level_precision, within
 from trimtab.stats.blocks import running_means
 from trimtab.stats.evalue import critical_t, log_e
+from trimtab.stats.forecast import Forecast, forecast
 from trimtab.stats.regimes import FALSE_SPLITS, change_points, difference_noise
 from trimtab.stats.rhythm import Rhythm, find_rhythm
 from trimtab.stats.scale import TAME_SDS, loudness, mad_sd, median, medians, tame, tame_history, trailing_median
@@ -17,6 +18,7 @@ __all__ = [
     "FALSE_SPLITS",
     "TAME_SDS",
     "Ar1",
+    "Forecast",
     "Rhythm",
     "Volatility",
     "change_points",
@@ -27,6 +29,7 @@ __all__ = [
     "find_volatility",
     "fit_ar1",
     "fit_core",
+    "forecast",
     "level_precision",
     "log_e",
     "loudness",

@@ -1,0 +1,99 @@
+"""What is met now and will not be: a goal or guard that a steady trend takes across its limit. Called once a turn.
+
+Symptoms of kind `forecast`: only of series that can be trusted, only where the whole 90 % interval lies ahead within the time
+that the trend has lasted. It begins when a second look, a minute later, says so too, and ends when one says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from trimtab.analyze.view import AggregateView, MonitorView
+from trimtab.domain.direction import Direction
+from trimtab.domain.goals import Goal, GoalState, Guard, GuardState, Symptom
+from trimtab.domain.metrics import Severity, Unit
+from trimtab.domain.words import format_quantity
+from trimtab.stats.crossing import Crossing, crossing
+
+AGAIN = 60.0  # seconds between two looks: a trend does not change faster than it can be told
+SURE = 2  # looks in a row
+EVERYTHING = 1e12  # seconds: as far back as the windows reach
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
+
+
+@dataclass(slots=True)
+class _Looked:
+    at: float
+    since: float
+    looks: int = 0
+    found: Crossing | None = None
+
+
+class AheadWatch:
+    """Remembers the last look at each goal and guard."""
+
+    def __init__(self) -> None:
+        self._looked: dict[str, _Looked] = {}
+
+    def look(self, goals: Sequence[GoalState], guards: Sequence[GuardState], view: MonitorView, now: float) -> list[Symptom]:
+        """What will be crossed, of what holds now."""
+        symptoms = []
+        for goal in goals:
+            rising = goal.goal.direction is Direction.MINIMIZE
+            if goal.trust.ok and goal.achieved:
+                symptoms += self._judge(goal.goal.goal_id, goal.element, goal.goal, goal.goal.target_value, rising, view, now)
+        for guard in guards:
+            for limit, rising in ((guard.guard.max, True), (guard.guard.min, False)):
+                if limit is not None and guard.trust.ok and guard.breached is False:
+                    symptoms += self._judge(guard.guard.guard_id, guard.element, guard.guard, limit, rising, view, now)
+        return symptoms
+
+    def _judge(
+        self, key: str, element: str, of: Goal | Guard, limit: float, rising: bool, view: MonitorView, now: float
+    ) -> list[Symptom]:
+        looked = self._looked.setdefault(f"{key}:{rising}", _Looked(float("-inf"), now))
+        seen = view.aggregate(of.metric_name, of.element, of.where, of.aggregate, now, EVERYTHING)
+        if now - looked.at >= AGAIN - 1e-6:
+            looked.found = crossing(seen.t, seen.v, limit, rising=rising)
+            looked.looks = looked.looks + 1 if looked.found is not None else 0
+            looked.since = looked.since if looked.looks > 1 else now
+            looked.at = now
+        if looked.found is None or looked.looks < SURE:
+            return []
+        what = "goal" if isinstance(of, Goal) else "guard"
+        return [self._symptom(looked, what, element, of.metric_name, limit, seen, now)]
+
+    def _symptom(
+        self, looked: _Looked, what: str, element: str, metric_name: str, limit: float, seen: AggregateView, now: float
+    ) -> Symptom:
+        assert looked.found is not None
+        passed = now - looked.at
+        after, earliest, latest = (
+            max(0.0, moment - passed) for moment in (looked.found.after, looked.found.earliest, looked.found.latest)
+        )
+        span = f"in {duration(after)} (90 %: {duration(earliest)} to {duration(latest)})"
+        unit = seen.series[0].unit if seen.series else Unit.NONE
+        return Symptom(
+            kind="forecast",
+            element=element,
+            metric_name=metric_name,
+            severity=Severity.WARNING,
+            score=0.5 * HOUR / (HOUR + after),
+            evidence=f"{metric_name} {format_quantity(seen.latest, unit)} will cross its {what} of "
+            f"{format_quantity(limit, unit)} {span}",
+            since=looked.since,
+        )
+
+
+def duration(seconds: float) -> str:
+    """A time span in the unit that suits it.
+
+    >>> duration(45.0), duration(1500.0), duration(7_200.0), duration(276_480.0)
+    ('45 s', '25 min', '2.0 h', '3.2 days')
+    """
+    if seconds < 2 * MINUTE:
+        return f"{seconds:.0f} s"
+    if seconds < 2 * HOUR:
+        return f"{seconds / MINUTE:.0f} min"
+    return f"{seconds / HOUR:.1f} h" if seconds < 2 * DAY else f"{seconds / DAY:.1f} days"

@@ -1,0 +1,90 @@
+"""When a steady trend takes a series across a limit, and between when and when: "disk full in 3.2 days, 90 %: 2.9 to 3.6". Pure.
+
+The trend is that of `rhythm`: all quarters of the history go its way, further than AR(1) noise could, and only noise is left.
+The level and slope are uncertain as AR(1) noise makes them; the two outer paths, each moved by z standard errors of both, give
+the ends of the interval. Nothing is said beyond a time as long as the trend has lasted: what will change it by then is not in
+the data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trimtab.stats.ar1 import fit_ar1, level_precision
+from trimtab.stats.rhythm import find_rhythm
+from trimtab.stats.scale import median
+
+Array = NDArray[np.float64]
+
+LEAST = 40  # samples: ten a quarter
+Z90 = 1.645  # of a normal: 90 % two-sided
+POINTS = 400  # of the path ahead that is looked at
+STALE_LEVEL = 3.0  # standard errors of the newest level off its own trend: the trend has ended
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """Seconds from the last sample until the limit is crossed: expected, and the ends of the 90 % interval."""
+
+    after: float
+    earliest: float
+    latest: float
+
+
+def crossing(t: Array, y: Array, limit: float, *, rising: bool = True) -> Crossing | None:
+    """When `y` (n,) at times `t` (n,) s, ascending and finite, crosses `limit` upwards (or downwards where not `rising`).
+
+    None where it shows no steady trend that way, is across already, or would be later than the trend has lasted (the end of the
+    interval, too): then there is nothing to say.
+
+    >>> t = 60.0 * np.arange(200)
+    >>> filling = 50 + 0.1 * np.arange(200) + 0.2 * np.sin(np.arange(200.0) ** 2)
+    >>> found = crossing(t, filling, 80.0)
+    >>> found is not None and found.earliest < found.after < found.latest, round(found.after / 60) in range(98, 105)
+    (True, True)
+    >>> crossing(t, filling, 200.0) is None, crossing(t, filling[::-1].copy(), 80.0) is None
+    (True, True)
+    """
+    if y.size < LEAST or not np.isfinite(y).all():
+        return None
+    sign = 1.0 if rising else -1.0
+    y, limit = sign * np.asarray(y, dtype=np.float64), sign * limit
+    spread = float(np.ptp(y))
+    if spread <= 0.0:
+        return None
+    rhythm = find_rhythm(t, y, 1e-9 * spread)
+    if rhythm is None or rhythm.slope <= 0.0:
+        return None
+    rest = rhythm.rest
+    fit = fit_ar1(rest, floor=1e-9 * spread)
+    precision = level_precision(y.size, fit.rho)
+    error = fit.sd / np.sqrt(precision * float(np.var(t)))
+    tail = rest[-LEAST // 4 :]
+    level, level_error = median(rest), fit.sd / np.sqrt(max(precision, 1.0))
+    if tail.mean() < level - STALE_LEVEL * fit.sd / np.sqrt(level_precision(tail.size, fit.rho)):
+        return None
+    lasted = float(t[-1] - t[0])
+    ahead = np.linspace(0.0, lasted, POINTS)
+    path = level + rhythm.at(rhythm.origin + ahead)
+    # rest is centred on the middle of the history, so half of it lies between there and now
+    widths = Z90 * np.hypot(level_error, error * (ahead + 0.5 * lasted))
+    moments = [_first(ahead, line, limit) for line in (path, path + widths, path - widths)]
+    if any(moment is None for moment in moments) or moments[0] == 0.0:
+        return None
+    after, earliest, latest = (float(moment) for moment in moments if moment is not None)
+    return Crossing(after, earliest, latest)
+
+
+def _first(ahead: Array, path: Array, limit: float) -> float | None:
+    """When `path` first reaches `limit`, between its points."""
+    over = path >= limit
+    if not over.any():
+        return None
+    i = int(np.argmax(over))
+    if i == 0:
+        return 0.0
+    share = (limit - path[i - 1]) / (path[i] - path[i - 1])
+    return float(ahead[i - 1] + share * (ahead[i] - ahead[i - 1]))

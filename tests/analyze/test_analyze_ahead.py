@@ -1,0 +1,66 @@
+"""A goal or guard that a steady trend will cross is a symptom before it is missed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trimtab.analyze import Analyzer
+from trimtab.domain.direction import Direction
+from trimtab.domain.goals import Goal, Guard
+
+GOAL = Goal("disk_usage_percent", 80.0, Direction.MINIMIZE)
+
+
+def filling(n: int = 200, per_sample: float = 0.1, seed: int = 0) -> list[float]:
+    return (50 + per_sample * np.arange(n) + 0.2 * np.random.default_rng(seed).standard_normal(n)).tolist()
+
+
+def kinds(analysis) -> list[str]:
+    return [symptom.kind for symptom in analysis.symptoms if symptom.kind != "anomaly"]
+
+
+def test_it_is_said_at_the_second_look_with_its_interval(view):
+    view.add("disk_usage_percent", *filling())
+    analyzer = Analyzer([GOAL])
+    assert kinds(analyzer.analyze(view, view.now)) == []
+    assert kinds(analyzer.analyze(view, view.now + 30)) == []
+    found = [s for s in analyzer.analyze(view, view.now + 60).symptoms if s.kind == "forecast"]
+    assert "disk_usage_percent 70 % will cross its goal of 80 % in 17 min (90 %: 17 min to 17 min)" in found[0].evidence
+    assert found[0].goal_id is None
+
+
+def test_a_guard_too(view):
+    view.add("disk_usage_percent", *filling())
+    analyzer = Analyzer([], {"shop": [Guard("disk_usage_percent", max=80.0)]})
+    analyzer.analyze(view, view.now)
+    assert kinds(analyzer.analyze(view, view.now + 60)) == ["forecast"]
+
+
+def test_switched_off(view):
+    view.add("disk_usage_percent", *filling())
+    analyzer = Analyzer([GOAL], look_ahead=False)
+    analyzer.analyze(view, view.now)
+    assert kinds(analyzer.analyze(view, view.now + 60)) == []
+
+
+def test_it_ends_when_the_trend_does(view):
+    view.add("disk_usage_percent", *filling())
+    analyzer = Analyzer([GOAL])
+    analyzer.analyze(view, view.now)
+    assert kinds(analyzer.analyze(view, view.now + 60)) == ["forecast"]
+    view.add("disk_usage_percent", *([70.0] * 80))
+    assert kinds(analyzer.analyze(view, view.now + 120)) == []
+
+
+def test_a_goal_that_is_missed_is_no_forecast(view):
+    view.add("disk_usage_percent", *filling(400))
+    analyzer = Analyzer([GOAL])
+    analyzer.analyze(view, view.now)
+    assert "forecast" not in kinds(analyzer.analyze(view, view.now + 60))
+
+
+def test_a_trend_the_other_way_is_welcome(view):
+    view.add("disk_usage_percent", *filling(per_sample=-0.1))
+    analyzer = Analyzer([GOAL])
+    analyzer.analyze(view, view.now)
+    assert kinds(analyzer.analyze(view, view.now + 60)) == []
