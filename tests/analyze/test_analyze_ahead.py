@@ -26,7 +26,16 @@ def test_it_is_said_at_the_second_look_with_its_interval(view):
     assert kinds(analyzer.analyze(view, view.now + 30)) == []
     found = [s for s in analyzer.analyze(view, view.now + 60).symptoms if s.kind == "forecast"]
     assert "disk_usage_percent 70 % will cross its goal of 80 % in 17 min (90 %: 17 min to 17 min)" in found[0].evidence
-    assert found[0].goal_id is None
+    assert found[0].goal_id == GOAL.goal_id
+
+
+def test_the_goal_itself_says_so_as_long_as_it_is_met(view):
+    view.add("disk_usage_percent", *filling())
+    analyzer = Analyzer([GOAL])
+    analyzer.analyze(view, view.now)
+    state = analyzer.analyze(view, view.now + 60).goals[0]
+    assert state.achieved
+    assert "will cross its goal" in state.foreseen
 
 
 def test_a_guard_too(view):

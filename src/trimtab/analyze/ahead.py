@@ -61,13 +61,11 @@ class AheadWatch:
             looked.at = now
         if looked.found is None or looked.looks < SURE:
             return []
-        what = "goal" if isinstance(of, Goal) else "guard"
-        return [self._symptom(looked, what, element, of.metric_name, limit, seen, now)]
+        return [self._symptom(looked, element, of, limit, seen, now)]
 
-    def _symptom(
-        self, looked: _Looked, what: str, element: str, metric_name: str, limit: float, seen: AggregateView, now: float
-    ) -> Symptom:
+    def _symptom(self, looked: _Looked, element: str, of: Goal | Guard, limit: float, seen: AggregateView, now: float) -> Symptom:
         assert looked.found is not None
+        what = "goal" if isinstance(of, Goal) else "guard"
         passed = now - looked.at
         after, earliest, latest = (
             max(0.0, moment - passed) for moment in (looked.found.after, looked.found.earliest, looked.found.latest)
@@ -77,13 +75,19 @@ class AheadWatch:
         return Symptom(
             kind="forecast",
             element=element,
-            metric_name=metric_name,
+            metric_name=of.metric_name,
             severity=Severity.WARNING,
             score=0.5 * HOUR / (HOUR + after),
-            evidence=f"{metric_name} {format_quantity(seen.latest, unit)} will cross its {what} of "
+            evidence=f"{of.metric_name} {format_quantity(seen.latest, unit)} will cross its {what} of "
             f"{format_quantity(limit, unit)} {span}",
             since=looked.since,
+            goal_id=of.goal_id if isinstance(of, Goal) else None,
         )
+
+
+def foreseen(state: GoalState, symptoms: Sequence[Symptom]) -> str:
+    """When a goal that is met will be missed, in words; "" where nothing says so."""
+    return next((one.evidence for one in symptoms if one.goal_id == state.goal.goal_id and one.element == state.element), "")
 
 
 def duration(seconds: float) -> str:

@@ -6,8 +6,9 @@ Nothing here rests on a sample that the monitor does not trust: where the data a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from trimtab.analyze.ahead import AheadWatch
+from trimtab.analyze.ahead import AheadWatch, foreseen
 from trimtab.analyze.anomalies import AnomalyWatch
 from trimtab.analyze.diagnosis import Graph
 from trimtab.analyze.goals import GoalWatch
@@ -75,7 +76,8 @@ class Analyzer:
         crowding = view.crowding()
         rest = [*incomparable, *silent_series(view, now, self.named), *([f"HOLD: {crowding}"] if crowding else [])]
         holds = self._say_holds(goals, guards, rest)
-        coming = self._ahead.look(goals, guards, view, now) if self._ahead is not None else ()
+        coming = self._ahead.look(goals, guards, view, now) if self._ahead is not None else []
+        goals = [replace(state, foreseen=foreseen(state, coming)) for state in goals]
         symptoms = (*breached, *missed, *passed, *coming, *unusual)
         diagnoses = self._suspicions.look(symptoms, view, now, changes)
         return Analysis(now, tuple(goals), tuple(guards), symptoms, holds, diagnoses)

@@ -105,6 +105,7 @@ class GoalState:
     progress: float  # 0 to 1
     miss: float  # see Goal.miss, of `current`
     trust: Trust
+    foreseen: str = ""  # when it is met, and a steady trend will cross it: when, in words
 
 
 @dataclass(frozen=True, slots=True)

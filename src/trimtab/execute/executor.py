@@ -178,7 +178,7 @@ class Executor:
         if state.frozen:
             return f"{action.lever_id} is frozen: {state.frozen}"
         goal = self._observer.evidence.goal(action.goal_id)
-        if goal is not None and goal.achieved and not record.requested and not state.spec.governs:
+        if goal is not None and goal.achieved and not goal.foreseen and not record.requested and not state.spec.governs:
             return f"no longer needed: {action.metric_name} meets its goal again"
         return None
 

@@ -74,7 +74,7 @@ class LeverSearch:
 
 
 def _cases(situation: Situation, history: History) -> Iterator[Case]:
-    """Every readable tuned lever that may bear on a missed goal."""
+    """Every readable tuned lever that may bear on a missed goal, or is known to on one that will be missed."""
     for symptom in situation.analysis.symptoms:
         goal = _missed_goal(symptom, situation)
         if goal is None:
@@ -87,7 +87,7 @@ def _cases(situation: Situation, history: History) -> Iterator[Case]:
             lever_id = state.spec.lever_id
             moving = any(record.action.lever_id == lever_id for record in history.active)
             if state.value is not None and not moving:
-                yield Case(
+                case = Case(
                     state.spec,
                     state.value,
                     goal,
@@ -98,6 +98,8 @@ def _cases(situation: Situation, history: History) -> Iterator[Case]:
                     learned,
                     diagnosis.sentence if diagnosis is not None else "",
                 )
+                if not goal.foreseen or case.known_way or any(improved(record) for record in case.trials):
+                    yield case
 
 
 def _guards_of(levers: Sequence[LeverState], situation: Situation) -> list[GuardState]:
@@ -106,11 +108,12 @@ def _guards_of(levers: Sequence[LeverState], situation: Situation) -> list[Guard
 
 
 def _missed_goal(symptom: Symptom, situation: Situation) -> GoalState | None:
-    if symptom.kind != "goal_missed":
+    """The goal of a symptom that is missed now or, where a trend was seen, will be."""
+    if symptom.kind not in ("goal_missed", "forecast"):
         return None
     for state in situation.analysis.goals:
         if state.goal.goal_id == symptom.goal_id and state.element == symptom.element:
-            return state if state.current is not None and state.achieved is False else None
+            return state if state.current is not None and (state.achieved is False or state.foreseen) else None
     return None
 
 
