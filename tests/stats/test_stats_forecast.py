@@ -140,3 +140,12 @@ def test_not_later_than_the_trend_has_lasted():
     y = np.arange(200) + 0.3 * np.sin(np.arange(200.0) ** 2)
     assert crossing(t, y, 350.0) is not None
     assert crossing(t, y, 420.0) is None
+
+
+def test_a_trend_that_began_lately_is_not_followed_for_long():
+    """A rise in the newest quarter, fifty samples long, tells of the next fifty at most."""
+    t = 60.0 * np.arange(200)
+    y = np.maximum(0.0, np.arange(200.0) - 150.0) + 0.3 * np.sin(np.arange(200.0) ** 2)
+    near, far = crossing(t, y, 70.0), crossing(t, y, 120.0)
+    assert near is None or near.latest <= 50 * 60.0
+    assert far is None

@@ -58,9 +58,10 @@ def crossing(t: Array, y: Array, limit: float, *, rising: bool = True) -> Crossi
     rhythm = find_rhythm(t, y, 1e-9 * spread)
     if rhythm is None or rhythm.slope <= 0.0:
         return None
-    rest = rhythm.rest
+    since = t >= rhythm.begun
+    t, rest = t[since], rhythm.rest[since]
     fit = fit_ar1(rest, floor=1e-9 * spread)
-    precision = level_precision(y.size, fit.rho)
+    precision = level_precision(t.size, fit.rho)
     error = fit.sd / np.sqrt(precision * float(np.var(t)))
     tail = rest[-LEAST // 4 :]
     level, level_error = median(rest), fit.sd / np.sqrt(max(precision, 1.0))

@@ -44,6 +44,7 @@ class Rhythm:
     slope: float  # per second
     rest: Array
     variance: float
+    begun: float = float("-inf")  # since when the slope has held, s
 
     def at(self, t: Array) -> Array:
         """The part of the value at times `t` (n,) s that profile and trend make up; the trend is 0 at the end of the history."""
@@ -70,8 +71,8 @@ def find_rhythm(t: Array, y: Array, floor: float) -> Rhythm | None:
         return None
     trend = slope * (np.maximum(t, begun) - origin)
     if season is None:
-        return Rhythm(PERIODS[0], origin, np.empty(0), slope, y - trend, 0.0)
-    return Rhythm(season.period, origin, season.profile, slope, season.rest - trend, season.variance)
+        return Rhythm(PERIODS[0], origin, np.empty(0), slope, y - trend, 0.0, begun)
+    return Rhythm(season.period, origin, season.profile, slope, season.rest - trend, season.variance, begun)
 
 
 def _season(t: Array, y: Array, origin: float) -> Rhythm | None:
