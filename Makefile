@@ -18,7 +18,7 @@ short = $(if $(filter-out 0,$(SHORT)),$(1),$(2))
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-services check format bench bench-verdicts bench-search bench-stability bench-analysis bench-diagnosis bench-forecasts bench-metric-store bench-ingest bench-unknown bench-demo bench-blast bench-bad-data bench-api bench-stores bench-overhead bench-startup chaos dist constraints which-python clean
+.PHONY: help install demo test test-services check format bench bench-verdicts bench-search bench-stability bench-cluster bench-analysis bench-diagnosis bench-forecasts bench-metric-store bench-ingest bench-unknown bench-demo bench-blast bench-bad-data bench-api bench-stores bench-overhead bench-startup chaos dist constraints which-python clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -79,6 +79,7 @@ bench: bench-verdicts bench-blast bench-bad-data bench-api bench-stores bench-st
 bench-verdicts: $(VENV)/.dev ## how often a verdict flatters a change that does nothing, and how soon it finds a real one
 	$(PY) benchmarks/verdicts.py $(call short,--reps 100 --only honesty,--reps 500)
 	$(MAKE) --no-print-directory bench-stability
+	$(MAKE) --no-print-directory bench-cluster
 	$(MAKE) --no-print-directory bench-search
 
 bench-search: $(VENV)/.bench ## the search of tuned levers beside Optuna, random and grid: gain in 30 noisy trials, guards broken
@@ -86,6 +87,9 @@ bench-search: $(VENV)/.bench ## the search of tuned levers beside Optuna, random
 
 bench-stability: $(VENV)/.dev ## square-wave load, a second hand on the lever, a restart, ten days without a fault
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) benchmarks/stability.py $(call short,--short,)
+
+bench-cluster: $(VENV)/.dev ## load followed on the web cluster, beside rule managers and peers (SHORT=1: some cells, no test)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) benchmarks/web_cluster.py $(call short,--short,)
 
 bench-analysis: bench-diagnosis bench-forecasts bench-metric-store bench-ingest ## what the analysis stage promises: each of its benches
 
