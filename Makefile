@@ -18,7 +18,7 @@ short = $(if $(filter-out 0,$(SHORT)),$(1),$(2))
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-services check format bench bench-verdicts bench-search bench-stability bench-cluster bench-analysis bench-diagnosis bench-forecasts bench-metric-store bench-ingest bench-unknown bench-demo bench-blast bench-bad-data bench-api bench-stores bench-overhead bench-startup chaos dist constraints which-python clean
+.PHONY: help install demo test test-services check format bench bench-verdicts bench-learning bench-search bench-stability bench-cluster bench-analysis bench-diagnosis bench-forecasts bench-metric-store bench-ingest bench-unknown bench-demo bench-blast bench-bad-data bench-api bench-stores bench-overhead bench-startup chaos dist constraints which-python clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -78,9 +78,13 @@ bench: bench-verdicts bench-blast bench-bad-data bench-api bench-stores bench-st
 
 bench-verdicts: $(VENV)/.dev ## how often a verdict flatters a change that does nothing, and how soon it finds a real one
 	$(PY) benchmarks/verdicts.py $(call short,--reps 100 --only honesty,--reps 500)
+	$(MAKE) --no-print-directory bench-learning
 	$(MAKE) --no-print-directory bench-stability
 	$(MAKE) --no-print-directory bench-cluster
 	$(MAKE) --no-print-directory bench-search
+
+bench-learning: $(VENV)/.dev ## how well beliefs are calibrated, and how little is lost by choosing between rivals
+	$(PY) benchmarks/learning.py $(call short,--short,)
 
 bench-search: $(VENV)/.bench ## the search of tuned levers beside Optuna, random and grid: gain in 30 noisy trials, guards broken
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) benchmarks/search.py $(call short,--short,)

@@ -22,12 +22,13 @@ from trimtab.domain.ports import Sensor
 from trimtab.domain.situation import Situation
 from trimtab.execute import recovery
 from trimtab.execute.aftercare import Aftercare
-from trimtab.learn import Beliefs
 from trimtab.loop.clocks import VirtualClock
 from trimtab.loop.crew import Crew
 from trimtab.loop.desk import Desk
 from trimtab.loop.holds import report_holds
 from trimtab.loop.housekeeping import Housekeeping
+from trimtab.loop.learning import Learning
+from trimtab.loop.loads import load_levels
 from trimtab.loop.parts import Parts
 from trimtab.loop.schedule import Schedule, Stage
 from trimtab.plan import BASELINE_SAMPLES, make_plan
@@ -48,7 +49,7 @@ class AutonomousAgent(Desk):
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
-        self.beliefs = Beliefs()
+        self.learning = Learning(self.book)
         self.plan = Plan(parts.clock.now(), "No action yet: starting")
         self.started_at = parts.clock.now()
         self.started = False  # whether it ever was at work, the interface and all
@@ -58,7 +59,8 @@ class AutonomousAgent(Desk):
         self._aftercare = Aftercare(self.book, self.evidence)
         self._housekeeping = Housekeeping(
             parts.store, self.book, keep_samples=parts.retention_seconds, keep_journal=parts.journal_retention_seconds,
-            alarm=self._in_trouble, started_at=self.started_at, in_turn=isinstance(parts.clock, VirtualClock))  # fmt: skip
+            first=self.learning.before_pruning, alarm=self._in_trouble, started_at=self.started_at,
+            in_turn=isinstance(parts.clock, VirtualClock))  # fmt: skip
         self._closed = False
         self._log = structlog.get_logger("trimtab")
         self._crew = Crew(None if isinstance(parts.clock, VirtualClock) else 0.25)
@@ -119,7 +121,7 @@ class AutonomousAgent(Desk):
     async def _plan(self, now: float) -> None:
         """Decide what to do about the symptoms, and enter what is to be done into the book."""
         await self._try_the_journal(now)
-        self.plan = make_plan(self.situation(now), self.parts.optimizers, self.beliefs, self.parts.plan_settings)
+        self.plan = make_plan(self.situation(now), self.parts.optimizers, self.learning.beliefs, self.parts.plan_settings)
         for action, decision in self.plan.decided:
             await self._enter(action, decision, now)
 
@@ -143,18 +145,7 @@ class AutonomousAgent(Desk):
 
     async def _learn(self, now: float) -> None:
         """Let what ended change what is believed; the journal notes the belief before and after."""
-        ended, self.book.ended = self.book.ended, []
-        outcomes = [record for action_id in ended if (record := self.book.get(action_id)).outcome is not None]
-        believed = self.beliefs
-        self.beliefs = Beliefs.from_outcomes(record.outcome for record in self.book.records if record.outcome is not None)
-        for record in outcomes:
-            before, after = believed.of(record.action), self.beliefs.of(record.action)
-            reason = (
-                f"P(success) {before.p_success:.2f} → {after.p_success:.2f}, P(harm) {before.p_harm:.2f} → {after.p_harm:.2f}"
-            )
-            data = {"before": before.numbers(), "after": after.numbers()}
-            await self.book.note("learned", reason, now, action_id=record.action_id, data=data)
-        if ended:
+        if await self.learning.look(now):
             self.schedule.wake(Stage.PLAN)
 
     # -- parts of the steps
@@ -202,7 +193,7 @@ class AutonomousAgent(Desk):
     async def _enter(self, action: OptimizationAction, decision: Decision, now: float) -> None:
         if decision.choice is Choice.WAIT or (decision.choice is Choice.IGNORE and action.plan_hash in self._ignored):
             return
-        belief = self.beliefs.of(action).numbers()
+        belief = self.learning.beliefs.of(action).numbers()
         record = await self.book.propose(action, decision, now, belief_before=belief, simulated=self.parts.simulated)
         if decision.choice is Choice.ACT:
             await self.book.move(record, S.SCHEDULED, decision.reason, now)
@@ -291,7 +282,8 @@ class AutonomousAgent(Desk):
         """All that planning may look at now."""
         return Situation(now, self.evidence.analysis, dict(self.levers.states), self.book.records, self.gatekeeper.paused,
                          self.evidence.baseline_counts(self.book.records, self.levers.states), self.trouble,
-                         self.gatekeeper.paused_because(now), self.gatekeeper.harm_dates(now))  # fmt: skip
+                         self.gatekeeper.paused_because(now), self.gatekeeper.harm_dates(now),
+                         load_levels(self.monitor, {state.spec.element for state in self.levers.states.values()}))  # fmt: skip
 
     async def preview(self, samples: int = 7, pause: float = 1.0) -> Plan:
         """What would be planned now, from `samples` fresh looks `pause` seconds apart. Nothing is entered, and nothing set."""
@@ -302,7 +294,7 @@ class AutonomousAgent(Desk):
             looks = (self._look(lever_id) for lever_id in self.levers.states)
             await asyncio.gather(*(self._read(sensor, now) for sensor in self.parts.sensors), *looks)
             await self._analyze(now)
-        return make_plan(self.situation(now), self.parts.optimizers, self.beliefs, self.parts.plan_settings)
+        return make_plan(self.situation(now), self.parts.optimizers, self.learning.beliefs, self.parts.plan_settings)
 
     def next_due(self) -> float:
         """When the loop has to turn again."""
@@ -347,7 +339,7 @@ class AutonomousAgent(Desk):
         await self._remember(now)
         await self.gatekeeper.open(now)
         self.book.ended = []
-        self.beliefs = Beliefs.from_outcomes(record.outcome for record in self.book.records if record.outcome is not None)
+        await self.learning.open()
         self._running = True
 
     def _say_started(self, url: str | None) -> None:

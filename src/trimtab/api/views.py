@@ -81,8 +81,10 @@ def action_detail(record: ActionRecord, rows: Sequence[JournalRow]) -> ActionDet
         snapshot=_setting(record.snapshot),
         guard_breached=record.guard_breached,
         rollback_reason=record.rollback_reason,
+        context={name: label for name, label in asdict(record.action.context).items() if label},
         belief_before={name: finite(value) for name, value in record.belief_before.items()},
         belief_after=_learned(rows),
+        learned=next((row.reason for row in reversed(rows) if row.kind == "learned"), ""),
         transitions=[_transition(row) for row in rows],
     )
 

@@ -234,6 +234,8 @@ def _facts(record: ActionRecord) -> Iterator[tuple[str, str]]:
         yield "decision", f"{choice}: {record.decision.reason}"
     if record.verdict is not None:
         yield "verdict", f"{record.verdict.reason} (method: {record.verdict.method})"
+    if record.action.context.words:
+        yield "context", record.action.context.words
     if record.approved_by:
         yield "approved", f"by {record.approved_by}; plan {record.action.plan_hash}"
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Self
 
+from trimtab.domain.contexts import UNKNOWN, Context
 from trimtab.domain.goals import GoalState
 from trimtab.domain.levers import ActionPriority, LeverSpec, LeverValue, Reversibility, way
 from trimtab.domain.metrics import Series
@@ -125,6 +126,7 @@ class OptimizationAction:
     created_at: float
     locks: frozenset[str] = frozenset()  # names that no two actions hold at once; the element is always one
     module: str = "performance"
+    context: Context = UNKNOWN  # what was true when it was planned
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "locks", self.locks | {self.element})
@@ -238,6 +240,7 @@ class Outcome:
     effect: float | None  # relative, positive = better
     harmed: bool  # worse, or a guard breached
     at: float
+    context: Context = UNKNOWN  # what was true when it was planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +343,9 @@ class ActionRecord:
         harmed = status is VerdictStatus.WORSE or self.guard_breached is not None
         at = self.ended_at if self.ended_at is not None else self.since
         action = self.action
-        return Outcome(action.action_id, action.action_type, action.element, status, self.actual_improvement, harmed, at)
+        return Outcome(
+            action.action_id, action.action_type, action.element, status, self.actual_improvement, harmed, at, action.context
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,8 +354,7 @@ class JournalRow:
 
     `hash` is the SHA-256, or the HMAC where a key is configured, over the row and `previous`: no row
     can be altered or removed unseen. Kinds of notes: paused, resumed, storm, reloaded, reload_refused, reload_failed, frozen,
-    unfrozen, learned, checked, recalled, pruned, policy, move, let_go,
-    note.
+    unfrozen, learned, beliefs, checked, recalled, pruned, policy, move, let_go, note.
     """
 
     seq: int

@@ -5,7 +5,7 @@ The two rooms do not know each other; they meet at `BeliefView`.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 from trimtab.domain.actions import OptimizationAction
@@ -13,7 +13,7 @@ from trimtab.domain.actions import OptimizationAction
 
 @dataclass(frozen=True, slots=True)
 class Belief:
-    """Posterior means and one-sided 90 % bounds, for one action type on one element.
+    """Posterior means and one-sided 90 % bounds, for one action type on one element in one context.
 
     Improvement is relative (0.25 = a quarter better). Bounds are on the cautious side: low for what is hoped for, high for harm.
     """
@@ -28,6 +28,9 @@ class Belief:
     successes: int  # of these, verified as improved and free of harm
     consecutive_failures: int  # trials since the last success
     last_at: float | None  # Unix seconds of the last trial's outcome
+    p_success_interval: tuple[float, float] = (0.0, 1.0)  # holds P(success) in nine of ten cases
+    hope: float | None = None  # the improvement, had P(success) the benefit of the doubt: what rivals are compared by
+    basis: str = ""  # where the belief's strength comes from, in words
 
     @property
     def proven(self) -> bool:
@@ -36,7 +39,9 @@ class Belief:
 
     def numbers(self) -> dict[str, float]:
         """The belief as plain numbers, for the journal and for people."""
-        return {name: float(value) for name, value in asdict(self).items() if value is not None}
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        found["p_success_from"], found["p_success_to"] = found.pop("p_success_interval")
+        return {name: float(value) for name, value in found.items() if value is not None and not isinstance(value, str)}
 
 
 class BeliefView(Protocol):

@@ -37,3 +37,4 @@ class Situation:
     trouble: str | None = None  # why nothing may be decided at all: a store is lost
     paused_because: str | None = None  # the sentence where `paused`: who, since when, how to go on
     harm_dates: Mapping[str, float] | None = None  # action id → when its harm counts as done, see `storm`
+    loads: Mapping[str, str] | None = None  # element → low | usual | high, where that can be told

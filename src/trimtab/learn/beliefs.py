@@ -1,77 +1,163 @@
-"""Fold verified outcomes into beliefs. Called by the agent once an action ends; `plan` reads the result through `BeliefView`.
+"""Fold verified outcomes into beliefs. Called by the loop once an action ends; `plan` reads the result through `BeliefView`.
 
-Each (action type, element) has three conjugate posteriors, so that the order in which outcomes arrive does not matter:
+Each (action type, element) has a `Past`, which keeps apart the contexts that matter and lets go of what is over. On it stand
 
     success      Beta,   prior of 2 pseudo-trials at the action's own success probability
     harm         Beta,   prior Beta(1, 9): a tenth of all changes, held with the weight of ten trials
     improvement  Normal–Gamma, prior of 2 pseudo-trials at the action's expected improvement, spread as wide as itself
 
-The same type on other elements lends at most two pseudo-trials: a hint, soon outweighed by what is seen here.
+The same type on other elements lends as many pseudo-trials as the elements are alike: two until that can be told (`lending`).
 Murphy (2007), "Conjugate Bayesian analysis of the Gaussian distribution", eqs. 85-89 and 100 (marginal of the mean).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite, sqrt
 
 from trimtab.domain.actions import OptimizationAction, Outcome
 from trimtab.domain.beliefs import Belief
+from trimtab.domain.contexts import FACTS, Context
 from trimtab.domain.verdicts import VerdictStatus
-from trimtab.learn.beta import beta_quantile, student_quantile
+from trimtab.learn.beta import student_quantile
+from trimtab.learn.lending import lent
+from trimtab.learn.mixture import NEGLIGIBLE, Mixture
+from trimtab.learn.regimes import ONE_FACT, Labels, Past, Prior
+from trimtab.learn.tally import EMPTY, Tally
 
 Key = tuple[str, str]  # action type, element
 
 PRIOR_TRIALS = 2.0  # weight of the declared priors of success and improvement: the third real trial outweighs them
 HARM_PRIOR = (1.0, 9.0)  # harmed, unharmed
-LENT_TRIALS = 2.0  # the most that other elements add together
-CONFIDENCE = 0.9  # one-sided, of every bound
-RECENT = 8  # outcomes remembered one by one, for runs of failures; planning looks no further than four
+CONFIDENCE = 0.9  # one-sided, of every bound; two-sided, of the interval
+RECENT = 8  # outcomes looked at one by one, for runs of failures; planning looks no further than four
+REMEMBERED = 500  # outcomes of each key that outlive a restart; what is older has long faded, or agrees with them
 SMALLEST_SPREAD = 0.05  # relative effects are not known more finely than that beforehand
+CURIOSITY = 1.0  # standard deviations that an action gets the benefit of between rivals
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
-    """Sufficient statistics of one action type on one element."""
+class Story:
+    """All outcomes of one action type on one element."""
 
-    trials: float = 0.0
-    successes: float = 0.0
-    harms: float = 0.0
-    effects: float = 0.0  # how many effects are in the two sums
-    effect_sum: float = 0.0
-    effect_squares: float = 0.0
-    recent: tuple[tuple[float, str, bool], ...] = ()  # the latest (at, action id, success), oldest first
+    trials: int = 0
+    successes: int = 0
+    told: tuple[Outcome, ...] = ()  # the latest, oldest first
+    past: Past = field(default_factory=Past)
 
-    def counted(self, outcome: Outcome) -> bool:
-        """Whether this very outcome is already in: after a crash it may be told twice."""
-        return any(action_id == outcome.action_id for _, action_id, _ in self.recent)
-
-    def plus(self, outcome: Outcome) -> Tally:
-        """The tally with one more outcome."""
-        success = outcome.status is VerdictStatus.IMPROVED and not outcome.harmed
-        effect = _credited_effect(outcome)
-        known = effect is not None
-        effect = effect if effect is not None else 0.0
-        return Tally(
-            self.trials + 1,
-            self.successes + success,
-            self.harms + (outcome.harmed or outcome.status is VerdictStatus.WORSE),
-            self.effects + known,
-            self.effect_sum + effect,
-            self.effect_squares + effect * effect,
-            tuple(sorted((*self.recent, (outcome.at, outcome.action_id, success)))[-RECENT:]),
-        )
+    def plus(self, outcome: Outcome) -> Story:
+        """The story with one more outcome."""
+        told = (*self.told, outcome)[-REMEMBERED:]
+        past = self.past.plus(outcome.context.labels, _tally(outcome))
+        return Story(self.trials + 1, self.successes + _success(outcome), told, past)
 
     @property
     def consecutive_failures(self) -> int:
         """How many of the latest outcomes in a row were no success."""
         run = 0
-        for _, _, success in reversed(self.recent):
-            if success:
+        for outcome in sorted(self.told[-RECENT:], key=_when)[::-1]:
+            if _success(outcome):
                 break
             run += 1
         return run
+
+
+def story_of(told: Sequence[Outcome], trials: int, successes: int) -> Story:
+    """The story that ends with `told`, oldest first, and had so many trials and successes in all."""
+    story = Story()
+    for outcome in told:
+        story = story.plus(outcome)
+    return replace(story, trials=max(trials, story.trials), successes=max(successes, story.successes))
+
+
+@dataclass(frozen=True)
+class Beliefs:
+    """All beliefs, as a value: `updated` returns a new one. Answers `BeliefView`.
+
+    >>> from trimtab.learn import Outcome, VerdictStatus
+    >>> good = [Outcome(f"a{n}", "workers_increase", "shop", VerdictStatus.IMPROVED, 0.3, False, float(n)) for n in range(8)]
+    >>> beliefs = Beliefs.from_outcomes(good)
+    >>> beliefs.trials, beliefs.updated(good[0]) == beliefs  # an outcome counts once, however often it is told
+    (8, True)
+    """
+
+    stories: Mapping[Key, Story] = field(default_factory=dict)
+
+    @classmethod
+    def from_outcomes(cls, outcomes: Iterable[Outcome]) -> Beliefs:
+        """Beliefs from everything that is known, in whatever order it is given: told in the order of time."""
+        return cls().with_outcomes(outcomes)
+
+    def with_outcomes(self, outcomes: Iterable[Outcome]) -> Beliefs:
+        """These beliefs with more outcomes, told in the order of time; those that are in already change nothing."""
+        stories = dict(self.stories)
+        for outcome in sorted(outcomes, key=_when):
+            _add(stories, outcome)
+        return replace(self, stories=stories)
+
+    def updated(self, outcome: Outcome) -> Beliefs:
+        """These beliefs with one more outcome; the same action's outcome counts once."""
+        return self.with_outcomes((outcome,))
+
+    @property
+    def trials(self) -> int:
+        """How many outcomes these beliefs rest on."""
+        return sum(story.trials for story in self.stories.values())
+
+    def of(self, action: OptimizationAction) -> Belief:
+        """The posterior for the action's type on its element in its context; the action's own priors where nothing is known."""
+        own = self.stories.get((action.action_type, action.element), Story())
+        labels, help_ = action.context.labels, self._lent(action, own)
+        success = Mixture(own.past.odds(labels, _success_prior(action, help_)))
+        harm = Mixture(own.past.odds(labels, (HARM_PRIOR[0] + help_.harms, HARM_PRIOR[1] + help_.trials - help_.harms), "harms"))
+        improvement, improvement_low = _improvement(action, own.past, labels, help_)
+        low, floor, ceiling = success.quantiles(1.0 - CONFIDENCE, 0.5 - 0.5 * CONFIDENCE, 0.5 + 0.5 * CONFIDENCE)
+        latest = max(own.told[-RECENT:], key=_when, default=None)
+        hoped = min(1.0, success.mean + CURIOSITY * success.sd)
+        return Belief(
+            p_success=success.mean,
+            p_success_low=min(success.mean, low),  # where nearly all mass is at 1, the mean lies below the quantile
+            improvement=improvement,
+            improvement_low=min(improvement, improvement_low),
+            p_harm=harm.mean,
+            p_harm_high=max(harm.mean, harm.quantiles(CONFIDENCE)[0]),
+            trials=own.trials,
+            successes=own.successes,
+            consecutive_failures=own.consecutive_failures,
+            last_at=latest.at if latest is not None else None,
+            p_success_interval=(floor, ceiling),
+            hope=improvement * hoped / success.mean if improvement > 0.0 else improvement,
+            basis=_basis(own, action.context, help_),
+        )
+
+    def _lent(self, action: OptimizationAction, own: Story) -> Tally:
+        """What the same type on other elements adds. Sorted: sums must not depend on order."""
+        key = (action.action_type, action.element)
+        others = [self.stories[each].past.whole for each in sorted(self.stories) if each[0] == key[0] and each != key]
+        return lent(others, own.past.whole)
+
+
+def _when(outcome: Outcome) -> tuple[float, str]:
+    return outcome.at, outcome.action_id
+
+
+def _add(stories: dict[Key, Story], outcome: Outcome) -> None:
+    key = (outcome.action_type, outcome.element)
+    story = stories.get(key, Story())
+    if all(outcome.action_id != known.action_id for known in story.told):
+        stories[key] = story.plus(outcome)
+
+
+def _success(outcome: Outcome) -> bool:
+    return outcome.status is VerdictStatus.IMPROVED and not outcome.harmed
+
+
+def _tally(outcome: Outcome) -> Tally:
+    effect = _credited_effect(outcome)
+    size = effect if effect is not None else 0.0
+    harmed = outcome.harmed or outcome.status is VerdictStatus.WORSE
+    return Tally(1.0, float(_success(outcome)), float(harmed), float(effect is not None), size, size * size)
 
 
 def _credited_effect(outcome: Outcome) -> float | None:
@@ -85,106 +171,55 @@ def _credited_effect(outcome: Outcome) -> float | None:
     return outcome.effect
 
 
-@dataclass(frozen=True)
-class Beliefs:
-    """All beliefs, as a value: `updated` returns a new one. Answers `BeliefView`.
-
-    >>> Beliefs.from_outcomes([]).trials
-    0
-    """
-
-    tallies: Mapping[Key, Tally] = field(default_factory=dict)
-
-    @classmethod
-    def from_outcomes(cls, outcomes: Iterable[Outcome]) -> Beliefs:
-        """Beliefs from everything the journal holds, in whatever order it is given."""
-        tallies: dict[Key, Tally] = {}
-        for outcome in outcomes:
-            _add(tallies, outcome)
-        return cls(tallies)
-
-    def updated(self, outcome: Outcome) -> Beliefs:
-        """These beliefs with one more outcome; the same action's outcome counts once."""
-        tallies = dict(self.tallies)
-        _add(tallies, outcome)
-        return replace(self, tallies=tallies)
-
-    @property
-    def trials(self) -> int:
-        """How many outcomes these beliefs rest on."""
-        return int(sum(tally.trials for tally in self.tallies.values()))
-
-    def of(self, action: OptimizationAction) -> Belief:
-        """The posterior for the action's type on its element, from the action's own priors where nothing is known."""
-        own = self.tallies.get((action.action_type, action.element), Tally())
-        pool = _pool(own, self._lent(action))
-        success_a, success_b = _success_posterior(action, pool)
-        harm_a, harm_b = HARM_PRIOR[0] + pool.harms, HARM_PRIOR[1] + pool.trials - pool.harms
-        improvement, improvement_low = _improvement_posterior(action, pool)
-        p_success = success_a / (success_a + success_b)
-        return Belief(
-            p_success=p_success,
-            # where nearly all mass is at 1, the mean lies below the quantile
-            p_success_low=min(p_success, beta_quantile(1.0 - CONFIDENCE, success_a, success_b)),
-            improvement=improvement,
-            improvement_low=improvement_low,
-            p_harm=harm_a / (harm_a + harm_b),
-            p_harm_high=beta_quantile(CONFIDENCE, harm_a, harm_b),
-            trials=int(own.trials),
-            successes=int(own.successes),
-            consecutive_failures=own.consecutive_failures,
-            last_at=own.recent[-1][0] if own.recent else None,
-        )
-
-    def _lent(self, action: OptimizationAction) -> Tally:
-        """What the same type on other elements adds, scaled down to `LENT_TRIALS`. Sorted: sums must not depend on order."""
-        others = [self.tallies[key] for key in sorted(self.tallies) if key[0] == action.action_type and key[1] != action.element]
-        total = Tally()
-        for tally in others:
-            total = _pool(total, tally)
-        weight = min(1.0, LENT_TRIALS / total.trials) if total.trials else 0.0
-        return Tally(
-            total.trials * weight,
-            total.successes * weight,
-            total.harms * weight,
-            total.effects * weight,
-            total.effect_sum * weight,
-            total.effect_squares * weight,
-        )
-
-
-def _add(tallies: dict[Key, Tally], outcome: Outcome) -> None:
-    key = (outcome.action_type, outcome.element)
-    tally = tallies.get(key, Tally())
-    if not tally.counted(outcome):
-        tallies[key] = tally.plus(outcome)
-
-
-def _pool(a: Tally, b: Tally) -> Tally:
-    return Tally(
-        a.trials + b.trials,
-        a.successes + b.successes,
-        a.harms + b.harms,
-        a.effects + b.effects,
-        a.effect_sum + b.effect_sum,
-        a.effect_squares + b.effect_squares,
-    )
-
-
-def _success_posterior(action: OptimizationAction, tally: Tally) -> tuple[float, float]:
+def _success_prior(action: OptimizationAction, help_: Tally) -> Prior:
     prior = min(max(action.success_probability, 0.01), 0.99)  # certainty is no prior: no evidence could move it
-    return PRIOR_TRIALS * prior + tally.successes, PRIOR_TRIALS * (1.0 - prior) + tally.trials - tally.successes
+    return PRIOR_TRIALS * prior + help_.successes, PRIOR_TRIALS * (1.0 - prior) + help_.trials - help_.successes
 
 
-def _improvement_posterior(action: OptimizationAction, tally: Tally) -> tuple[float, float]:
-    """Mean and lower bound of the improvement: Normal–Gamma with κ0 = 2, α0 = 1, β0 = α0 σ0²; the mean is Student t (2α)."""
-    prior, n = action.expected_improvement, tally.effects
-    spread = max(abs(prior), SMALLEST_SPREAD)
-    kappa, alpha = PRIOR_TRIALS + n, 1.0 + 0.5 * n
-    mean = (PRIOR_TRIALS * prior + tally.effect_sum) / kappa
+def _improvement(action: OptimizationAction, past: Past, labels: Labels, help_: Tally) -> tuple[float, float]:
+    """Mean and lower bound of the improvement, over all readings and models; a cell is shrunk to the whole as success is."""
+    prior, spread = action.expected_improvement, max(abs(action.expected_improvement), SMALLEST_SPREAD)
+    parts = [part for part in past.cells(labels) if part[0] > NEGLIGIBLE] or [(1.0, 0.0, EMPTY, EMPTY)]
+    total = sum(part[0] for part in parts)
+    mean = square = low = 0.0
+    for weight, strength, cell, whole in parts:
+        middle, middle_low, sd = _normal_gamma(prior, spread, PRIOR_TRIALS, whole.plus(help_))
+        if strength:
+            middle, middle_low, sd = _normal_gamma(middle, max(sd, SMALLEST_SPREAD), max(strength, ONE_FACT), cell)
+        share = weight / total
+        mean += share * middle
+        low += share * middle_low
+        square += share * middle * middle
+    return mean, low - sqrt(max(0.0, square - mean * mean))  # where readings disagree, the bound is as much lower
+
+
+def _normal_gamma(prior: float, spread: float, strength: float, tally: Tally) -> tuple[float, float, float]:
+    """Mean, lower bound and the spread of single effects: κ0 = strength, α0 = 1, β0 = α0 σ0²; the mean is Student t (2α)."""
+    n = tally.effects
+    kappa, alpha = strength + n, 1.0 + 0.5 * n
+    mean = (strength * prior + tally.effect_sum) / kappa
     beta = spread * spread
     if n > 0.0:
         seen = tally.effect_sum / n
         scatter = max(0.0, tally.effect_squares - n * seen * seen)
-        beta += 0.5 * scatter + 0.5 * PRIOR_TRIALS * n * (seen - prior) ** 2 / kappa
-    return mean, mean + student_quantile(1.0 - CONFIDENCE, 2.0 * alpha) * sqrt(beta / (alpha * kappa))
+        beta += 0.5 * scatter + 0.5 * strength * n * (seen - prior) ** 2 / kappa
+    freedom = round(2.0 * alpha, 3)  # fading makes it any number; the quantiles are remembered
+    return mean, mean + student_quantile(1.0 - CONFIDENCE, freedom) * sqrt(beta / (alpha * kappa)), sqrt(beta / alpha)
+
+
+def _basis(own: Story, context: Context, help_: Tally) -> str:
+    """Where the belief's strength comes from, in words."""
+    if not own.trials and help_.trials < 0.05:
+        return "nothing tried yet: the declared priors alone"
+    counting = own.past.whole.trials
+    parts = [
+        f"{own.trials} of its own" if counting > 0.95 * own.trials else f"{own.trials} of its own, {counting:.1f} still count"
+    ]
+    matter = own.past.mattering(len(FACTS)) if own.trials > 1 else {}
+    facts = [f"{name} {label}" for place, (name, label) in enumerate(zip(FACTS, context.labels, strict=True))
+             if label and matter.get(place, 0.0) > 0.5]  # fmt: skip
+    if facts:
+        parts.append(f"told apart by {', '.join(facts)}")
+    if help_.trials >= 0.05:
+        parts.append(f"{help_.trials:.1f} lent by other elements")
+    return f"outcomes: {'; '.join(parts)}"

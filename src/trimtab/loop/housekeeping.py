@@ -6,7 +6,7 @@ cannot be tidied up is said and tried again; a journal that does not hold stops 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -28,7 +28,7 @@ class Housekeeping:
 
     `alarm(source, reason)` is told of a journal that does not hold.
 
-    `keep_samples` and `keep_journal` say for how long, in seconds.
+    `keep_samples` and `keep_journal` say for how long, in seconds. `first(before, now)` is awaited before older rows go.
     """
 
     def __init__(
@@ -39,10 +39,12 @@ class Housekeeping:
         keep_samples: float,
         keep_journal: float,
         alarm: Callable[[str, str], object],
+        first: Callable[[float, float], Awaitable[None]] | None = None,
         started_at: float,
         in_turn: bool = False,
     ) -> None:
         self._store, self._book, self._alarm = store, book, alarm
+        self._first = first
         self._keep_samples, self._keep_journal = keep_samples, keep_journal
         self._crew = Crew(None if in_turn else 0.0)  # in virtual time it is done when the turn is
         self._samples_at = self._journal_at = self._tidy_at = started_at + FIRST_SECONDS
@@ -91,6 +93,8 @@ class Housekeeping:
 
     async def _prune_journal(self, now: float) -> None:
         try:
+            if self._first is not None:
+                await self._first(now - self._keep_journal, now)
             removed = await self._book.prune(now - self._keep_journal, now)
         except JournalCorrupt as error:
             self._raise_alarm(error)

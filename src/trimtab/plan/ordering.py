@@ -15,7 +15,10 @@ Rank = tuple[int, bool, float, float, float, float, int, bool, str, str]
 def in_order(decided: list[Decided], situation: Situation, history: History, beliefs: BeliefView) -> list[Decided]:
     """The most urgent first: priority, then promise, expected improvement, lower risk, past success, suspicion, name.
 
-    Improvement and success are what is believed by now, so that a lever which did nothing steps behind one not yet tried.
+    Improvement and success are what is believed by now, so that a lever which did nothing steps behind one not yet tried. Between
+    rivals of one priority the improvement counts with the benefit of the doubt (`Belief.hope`): a contextual bandit by upper
+    confidence bounds, which tries what is little known in this context and settles on what proves best. It only ever orders what
+    was decided already.
     """
     return sorted(decided, key=lambda pair: _rank(pair[0], situation, history, beliefs))
 
@@ -27,7 +30,9 @@ def _rank(action: OptimizationAction, situation: Situation, history: History, be
     return (
         action.priority.rank,
         not _promising(action, history),
-        -round(belief.improvement, 9),  # sums differ in their last digit: that must not decide
+        -round(
+            belief.improvement if belief.hope is None else belief.hope, 9
+        ),  # sums differ in their last digit: that must not decide
         action.risk_level,
         -round(belief.p_success, 9),
         -_suspicion(action, situation),

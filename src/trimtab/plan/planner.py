@@ -13,6 +13,7 @@ from trimtab.domain.actions import Choice, Decision, OptimizationAction, Plan, u
 from trimtab.domain.beliefs import BeliefView
 from trimtab.domain.ports import Optimizer
 from trimtab.domain.situation import Situation
+from trimtab.plan.context import context_of
 from trimtab.plan.decide import decide
 from trimtab.plan.guards import Candidate, hindrance
 from trimtab.plan.history import History
@@ -42,7 +43,7 @@ def _propose(situation: Situation, optimizers: Sequence[Optimizer]) -> tuple[lis
     faults: list[str] = []
     for optimizer in optimizers:
         try:
-            proposals.extend(optimizer.propose(situation))
+            proposals.extend(replace(one, context=context_of(one, situation)) for one in optimizer.propose(situation))
         except Exception as error:  # it may be somebody else's code
             faults.append(f"{type(optimizer).__name__} could not propose anything: {type(error).__name__}: {error}")
     return unique(proposals, (record.action_id for record in situation.records)), faults

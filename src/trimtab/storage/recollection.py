@@ -8,14 +8,19 @@ from __future__ import annotations
 from trimtab.domain.ports import Journal
 from trimtab.storage.memory import MemoryJournal
 
-_KINDS = ("paused", "resumed", "storm", "frozen", "recalled", "policy", "let_go")  # rows that a start looks for
-_NOTES = 1000  # of each kind
+_KINDS = ("paused", "resumed", "storm", "frozen", "recalled", "policy", "let_go", "learned")  # rows that a start looks for
+_NOTES = 1000  # of each kind; of those that hold all that is believed, the latest
 
 
 async def recollect(journal: Journal, recent: int) -> MemoryJournal:
-    """The unfinished actions of `journal`, its `recent` latest, and the notes on pauses, storms, levers, recalls and policies."""
+    """The unfinished actions of `journal`, its `recent` latest, and the notes that a start goes by."""
     notes = [row for kind in _KINDS for row in await journal.notes([kind], _NOTES)]
-    named = [record for row in notes if row.action_id and (record := await journal.get(row.action_id)) is not None]
+    notes += await journal.notes(["beliefs"], 1)
+    named = [
+        record
+        for row in notes
+        if row.action_id and row.kind != "learned" and (record := await journal.get(row.action_id)) is not None
+    ]
     records = {record.action_id: record for record in (*named, *await journal.recent(recent), *await journal.unfinished())}
     copy = MemoryJournal()
     for record in records.values():
