@@ -1,8 +1,8 @@
 """What has been seen of one thing, under every likely reading of the past: since when it holds, how it fades, what it hangs on.
 
-A *reading* says: nothing before this outcome counts (its start), and older evidence fades at this rate. Within it models say which
-facts of the context matter: none, one, two, or all. Readings are weighted by how well they foretold each outcome, so that after a
-change the young ones take over within some tens of outcomes, and where nothing changes the oldest keeps its sharpness.
+A *reading* says: nothing before this outcome counts (its start), and older evidence fades at this rate. Within it models say
+which facts of the context matter: none, one, two, or all. Readings are weighted by how well they foretold each outcome, so that
+after a change the young ones take over within some tens of outcomes, and where nothing changes the oldest keeps its sharpness.
 
     start   Bayesian on-line change-point detection: after each outcome a new reading starts with weight `HAZARD`
             Adams and MacKay (2007), arXiv:0710.3742, eq. 3
