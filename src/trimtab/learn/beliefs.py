@@ -27,6 +27,7 @@ from trimtab.learn.regimes import ONE_FACT, Labels, Past, Prior
 from trimtab.learn.tally import EMPTY, Tally
 
 Key = tuple[str, str]  # action type, element
+Question = tuple[str, str, Context, float, float]  # all of an action that a belief depends on
 
 PRIOR_TRIALS = 2.0  # weight of the declared priors of success and improvement: the third real trial outweighs them
 HARM_PRIOR = (1.0, 9.0)  # harmed, unharmed
@@ -35,6 +36,7 @@ RECENT = 8  # outcomes looked at one by one, for runs of failures; planning look
 REMEMBERED = 500  # outcomes of each key that outlive a restart; what is older has long faded, or agrees with them
 SMALLEST_SPREAD = 0.05  # relative effects are not known more finely than that beforehand
 CURIOSITY = 1.0  # standard deviations that an action gets the benefit of between rivals
+ANSWERS = 1024  # kept at a time; contexts and levers are few
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class Beliefs:
     """
 
     stories: Mapping[Key, Story] = field(default_factory=dict)
+    _asked: dict[Question, Belief] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def from_outcomes(cls, outcomes: Iterable[Outcome]) -> Beliefs:
@@ -106,7 +109,18 @@ class Beliefs:
         return sum(story.trials for story in self.stories.values())
 
     def of(self, action: OptimizationAction) -> Belief:
-        """The posterior for the action's type on its element in its context; the action's own priors where nothing is known."""
+        """The posterior for the action's type on its element in its context; the action's own priors where nothing is known.
+
+        An answer takes a millisecond and is asked for every proposal of every turn: it is kept, until the next outcome.
+        """
+        question = (action.action_type, action.element, action.context, action.expected_improvement, action.success_probability)
+        if (answer := self._asked.get(question)) is None:
+            if len(self._asked) >= ANSWERS:
+                self._asked.clear()
+            answer = self._asked[question] = self._answer(action)
+        return answer
+
+    def _answer(self, action: OptimizationAction) -> Belief:
         own = self.stories.get((action.action_type, action.element), Story())
         labels, help_ = action.context.labels, self._lent(action, own)
         success = Mixture(own.past.odds(labels, _success_prior(action, help_)))
