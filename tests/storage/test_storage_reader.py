@@ -136,7 +136,7 @@ def test_a_flipped_bit_in_the_samples_is_named_and_changes_nothing(tmp_path):
     store._database.rows("UPDATE blocks SET checksum = checksum + 1")
     asyncio.run(store.close())
     before = listing(tmp_path)
-    with pytest.raises(StoreError, match=r"the samples of series 1 to 128 on 1970-01-01.*the rest is sound"):
+    with pytest.raises(StoreError, match=r"the samples of series 1 to 512 on 1970-01-01.*the rest is sound"):
         check_metrics(path)
     assert listing(tmp_path) == before
 

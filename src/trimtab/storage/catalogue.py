@@ -24,6 +24,7 @@ class Catalogue:
         self._database = database
         self._known: dict[str, tuple[Series, int]] = {}  # metric_id → as last described, and its number in the file
         self._fresh: dict[str, tuple[Series, int]] = {}
+        self._numbers: dict[str, int] = {}  # of series that were only asked for; a number never changes
         self._tuples: dict[int, tuple[Sequence[Series], Integers]] = {}  # by identity: hashing a thousand series takes longer
         self._fresh_tuples: dict[int, tuple[Sequence[Series], Integers]] = {}
 
@@ -58,8 +59,10 @@ class Catalogue:
         for metric_id in metric_ids:
             if (one := self._known.get(metric_id)) is not None:
                 found[metric_id] = one[1]
+            elif (number := self._numbers.get(metric_id)) is not None:
+                found[metric_id] = number
             elif rows := self._database.rows("SELECT id FROM series WHERE metric_id = ?", clean(metric_id)):
-                found[metric_id] = int(rows[0][0])
+                found[metric_id] = self._numbers[metric_id] = int(rows[0][0])
         return found
 
     def every(self) -> list[Series]:

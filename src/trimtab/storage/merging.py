@@ -28,7 +28,7 @@ def joined(sections: Sequence[Section]) -> list[Section]:
     for section in sections:
         groups.setdefault(section.slots.tobytes(), []).append(section)
     every = np.concatenate([group[0].slots for group in groups.values()])
-    if len(groups) == 1 or np.unique(every).size == every.size:
+    if len(groups) == 1 or bool((np.diff(every) > 0).all()) or np.unique(every).size == every.size:
         return [_in_a_row(group) for group in groups.values()]
     ids = np.concatenate([np.repeat(one.slots, one.times.size) for one in sections])
     times = np.concatenate([np.tile(one.times, one.slots.size) for one in sections])

@@ -1,6 +1,6 @@
 """The tables of the metric store, version 3, and what is asked of them.
 
-`hot` has a row for every write, `blocks` what was sealed. Level 0: parts of 128 series, sealed hourly; 1: days of 32 series; 2
+`hot` has a row for every write, `blocks` what was sealed. Level 0: parts of 512 series, sealed hourly; 1: days of 32 series; 2
 and 3: the same days rolled up to five minutes and to one hour. `damaged` is where a row goes whose bytes are not those that
 were written. `samples` is version 2's only table; it is emptied in pieces (`takeover`).
 """
@@ -66,6 +66,7 @@ COUNT_HOT = "SELECT coalesce(sum(samples), 0) FROM hot"
 ONE_HOT = "SELECT number, checksum, ids, times, numbers FROM hot WHERE number = ?"
 SPANS_OF_HOT = "SELECT first, last FROM hot WHERE first <= ? AND last >= ?"
 NUMBERS = ("SELECT max(number) FROM hot", "SELECT max(part) FROM blocks WHERE level = 0")  # what was written last
+HIGHEST = "SELECT coalesce(max(id), 0) FROM series"
 HORIZON = "SELECT max(pruned_before) FROM horizon"
 
 SET_ASIDE = {

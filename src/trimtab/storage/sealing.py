@@ -21,7 +21,7 @@ from trimtab.storage.shelves import DAY, LAST_DAY, WIDTH, Shelves, by_shelf_and_
 
 SEAL_SAMPLES = 120_000  # hot samples that one step seals: 10 to 30 ms
 SEAL_ROWS = 4096
-SLICE_SAMPLES = 100_000  # of a day that one step puts together
+SLICE_SAMPLES = 50_000  # of a day that one step puts together
 GRACE = 3600.0  # seconds after its end that a day is left open for what comes late
 STEPS = {sql.FIVE_MINUTES: 300.0, sql.HOURS: 3600.0}  # seconds of a bucket, by level
 DELETE_BATCH = 64  # blocks forgotten per transaction
@@ -63,14 +63,18 @@ def close_days(database: Database, shelves: Shelves, now: float) -> Iterator[Non
 
 def _close_day(database: Database, shelves: Shelves, shelf: int, day: int) -> Iterator[None]:
     """Work out the blocks of a day in steps, then exchange them for its parts at one stroke."""
-    groups = range(shelf * WIDTH[0] // WIDTH[1], (shelf + 1) * WIDTH[0] // WIDTH[1])
+    first = shelf * WIDTH[sql.PARTS]
+    (highest,) = database.rows(sql.HIGHEST)[0]
+    series = max(1, min(WIDTH[sql.PARTS], highest - first))  # that this shelf may hold: it is seldom full
+    groups = range(first // WIDTH[sql.DAYS], (first + series - 1) // WIDTH[sql.DAYS] + 1)
     keys = [(sql.PARTS, shelf, day), *((sql.DAYS, group, day) for group in groups)]
     with database.snapshot() as connection:
         sources = _sources(connection, keys)
         (horizon,) = connection.execute(sql.HORIZON).fetchone()
+    hours = _hours_of_a_slice(sum(one[3] for one in sources) / max(1.0, series / WIDTH[sql.DAYS]))
     made: list[tuple[Any, ...]] = []
     for group in groups:
-        yield from _group(database, shelves, sources, group, day, made, roll=horizon is None or day * DAY >= horizon)
+        yield from _group(database, shelves, sources, group, day, hours, made, roll=horizon is None or day * DAY >= horizon)
     with database.transaction() as connection:
         if _sources(connection, keys) != sources:
             return  # more came, or some were pruned, meanwhile: another time
@@ -94,13 +98,13 @@ def _group(
     sources: Sequence[tuple[Any, ...]],
     group: int,
     day: int,
+    hours: int,
     made: list[tuple[Any, ...]],
     *,
     roll: bool,
 ) -> Iterator[None]:
     """The blocks of one day of `WIDTH[DAYS]` series, appended to `made`, and its roll-ups where `roll`."""
     ids = np.arange(group * WIDTH[sql.DAYS], (group + 1) * WIDTH[sql.DAYS]) + 1
-    hours = _hours_of_a_slice(sources)
     rolled: dict[int, list[Section]] = {level: [] for level in STEPS}
     for number, hour in enumerate(range(0, 24, hours)):
         begin, end = day * DAY + 3600.0 * hour, min(day * DAY + 3600.0 * (hour + hours), (day + 1) * DAY)
@@ -115,8 +119,8 @@ def _group(
             made.append(sealed(level, group, day, 0, joined(parts)))
 
 
-def _hours_of_a_slice(sources: Sequence[tuple[Any, ...]]) -> int:
-    samples = sum(one[3] for one in sources) * WIDTH[sql.DAYS] / WIDTH[sql.PARTS]
+def _hours_of_a_slice(samples: float) -> int:
+    """How many hours one step puts together of a day that has so many samples of a group."""
     return int(np.clip(24 * SLICE_SAMPLES / max(samples, 1), 1, 24))
 
 

@@ -9,9 +9,10 @@ line, is kept, whichever is shorter. Low bytes, next bytes and so on lie togethe
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,13 +25,15 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 LEVEL = 3  # zstd: 9 saves 1 % more and takes four times as long
-PLANE_BYTES = 1 << 16  # about as long as a plane is: what the compressor sizes its tables for
+WINDOW = 14  # log2 of the bytes that the compressor looks back: a plane's are not much like each other beyond; tables of 170 KB
+SLICE = 1 << 14  # samples that are worked on at once: what lies between takes some hundred kilobytes, however long the section is
 DECIMALS = (0, 1, 2, 3, 4, 5, 6, 9)  # that a row is tried with; exporters print up to six, nanoseconds have nine
 GLANCE = 8  # samples of a row that are looked at before all of it
 EXACT = 2.0**52  # up to here every whole number is a float, and so is the half beside it
 BITS, DELTA = 0x40, 0x80  # flags beside the number of decimals
 _HEAD = struct.Struct("<IHBI")  # samples of each row, rows, byte planes, bytes of the first frame
 _FIRST_OF_WIDTH = np.array([1 << (8 * byte) for byte in range(8)], np.uint64)  # the least number that needs so many bytes
+_SCALES = 10.0 ** np.arange(64)  # by the number of decimals
 _ROW = np.dtype([("slot", "<u2"), ("kind", "u1"), ("width", "u1"), ("shift", "u1"), ("base", "<i8"), ("slope", "<i8")])
 
 
@@ -52,9 +55,14 @@ def encode(section: Section) -> bytes:
     ([7], [[1.5, 2.5, 1.5]])
     """
     times, time_rows = _residuals(section.times[None, :])
-    values, rows = _residuals(section.values)
-    rows["slot"] = section.slots
-    planes = list(_planes(values, rows["width"]))
+    described, pieces = [], []
+    for part in _slices(len(section.slots), section.times.size):
+        left, rows = _residuals(section.values[part])
+        rows["slot"] = section.slots[part]
+        described.append(rows)
+        pieces.append(list(_planes(left, rows["width"])))
+    rows = np.concatenate(described)
+    planes = [b"".join(parts) for parts in zip_longest(*pieces, fillvalue=b"")]
     clock = b"".join(_planes(times, time_rows["width"]))
     first = _compressor().compress(time_rows.tobytes() + rows.tobytes() + clock)
     frames = [_compressor().compress(plane) for plane in planes]
@@ -136,9 +144,9 @@ def _residuals(values: Floats) -> tuple[NDArray[np.uint64], NDArray[Any]]:
     return left, rows
 
 
-def _restored(left: NDArray[np.uint64], rows: NDArray[Any]) -> Floats:
+def _restored(left: NDArray[Any], rows: NDArray[Any]) -> Floats:
     """What `_residuals` was given."""
-    whole = (left >> np.uint64(1)).view(np.int64) ^ -(left & np.uint64(1)).view(np.int64)
+    whole: Integers = ((left >> 1) ^ -(left & 1)).view(left.dtype.str.replace("u", "i")).astype(np.int64)
     line = np.flatnonzero(rows["kind"] & DELTA)
     if line.size:
         steps = whole[line]
@@ -146,14 +154,14 @@ def _restored(left: NDArray[np.uint64], rows: NDArray[Any]) -> Floats:
         steps[:, 1:] += rows["slope"][line, None]
         whole[line] = np.cumsum(steps, axis=1)
     whole += rows["base"][:, None]
-    whole <<= rows["shift"][:, None].astype(np.int64)
-    places = (rows["kind"] & 0x3F).astype(np.float64)
+    if rows["shift"].any():
+        whole <<= rows["shift"][:, None].astype(np.int64)
     bits = (rows["kind"] & BITS) != 0
     if bits.all():
         return whole.view(np.float64)
-    values = whole.astype(np.float64)
-    values /= 10.0 ** places[:, None]
-    values[bits] = whole[bits].view(np.float64)
+    values: Floats = whole / _SCALES[rows["kind"] & 0x3F][:, None]
+    if bits.any():
+        values[bits] = whole[bits].view(np.float64)
     return values
 
 
@@ -178,15 +186,22 @@ def _planes(left: NDArray[np.uint64], width: NDArray[np.uint8]) -> Iterator[byte
         yield parts[width > place, :, place].tobytes()
 
 
-def _gathered(planes: Iterable[bytes], width: NDArray[np.uint8], picked: NDArray[np.int64], samples: int) -> NDArray[np.uint64]:
-    """The residuals of the rows `picked`, from the planes of all rows."""
-    parts = np.zeros((picked.size, samples, 8), np.uint8)
+def _gathered(planes: Sequence[bytes], width: NDArray[np.uint8], picked: NDArray[np.int64], samples: int) -> NDArray[Any]:
+    """The residuals of the rows `picked`, from the planes of all rows, in as short a type as holds them."""
+    size = next(size for size in (1, 2, 4, 8) if size >= len(planes))
+    parts = np.zeros((picked.size, samples, size), np.uint8)
     for place, plane in enumerate(planes):
         has = width > place
-        matrix = np.frombuffer(plane, np.uint8).reshape(int(has.sum()), samples)
+        matrix = np.frombuffer(plane, np.uint8).reshape(-1, samples)
         mine = has[picked]
-        parts[mine, :, place] = matrix if picked.size == width.size else matrix[(np.cumsum(has) - 1)[picked[mine]]]
-    return parts.view(np.uint64)[:, :, 0]
+        parts[mine, :, place] = matrix[(np.cumsum(has) - 1)[picked[mine]]]
+    return parts.view(f"<u{size}")[:, :, 0]
+
+
+def _slices(rows: int, samples: int) -> Iterator[slice]:
+    """Some rows after the other, of `SLICE` samples together where one row is not longer."""
+    step = max(1, SLICE // samples)
+    return (slice(first, first + step) for first in range(0, rows, step))
 
 
 def _decoded(body: memoryview, wanted: NDArray[np.int64] | None) -> Section | None:
@@ -203,13 +218,15 @@ def _decoded(body: memoryview, wanted: NDArray[np.int64] | None) -> Section | No
     at += first
     ends = at + np.cumsum(lengths)
     sizes = [samples * int((rows["width"] > place).sum()) for place in range(planes)]
-    frames = (
+    frames = [
         _decompressor().decompress(body[end - length : end], max_output_size=size)
         for end, length, size in zip(ends.tolist(), lengths.tolist(), sizes, strict=True)
-    )
-    ticks = (head[table + samples * place : table + samples * (place + 1)] for place in range(int(clock["width"][0])))
+    ]
+    ticks = [head[table + samples * place : table + samples * (place + 1)] for place in range(int(clock["width"][0]))]
     times = _restored(_gathered(ticks, clock["width"], np.arange(1), samples), clock)[0]
-    values = _restored(_gathered(frames, rows["width"], picked, samples), rows[picked])
+    values = np.empty((picked.size, samples))
+    for part in _slices(picked.size, samples):
+        values[part] = _restored(_gathered(frames, rows["width"], picked[part], samples), rows[picked[part]])
     return Section(times, rows["slot"][picked].astype(np.int64), values)
 
 
@@ -218,8 +235,9 @@ def _compressor() -> ZstdCompressor:
     import zstandard  # only who seals or reads a sealed block needs it
 
     plain = zstandard.ZstdCompressionParameters.from_level(
-        LEVEL, source_size=PLANE_BYTES, format=zstandard.FORMAT_ZSTD1_MAGICLESS, write_content_size=False, write_checksum=False
-    )
+        LEVEL, window_log=WINDOW, hash_log=WINDOW - 2, chain_log=WINDOW - 2,
+        format=zstandard.FORMAT_ZSTD1_MAGICLESS, write_content_size=False, write_checksum=False,
+    )  # fmt: skip
     return zstandard.ZstdCompressor(compression_params=plain)
 
 

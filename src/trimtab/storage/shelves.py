@@ -20,7 +20,7 @@ from trimtab.storage.merging import clipped, count, joined, scattered
 from trimtab.storage.section import Floats, Integers, Section, decode, encode
 
 DAY = 86_400.0
-WIDTH = (128, 32, 32, 32)  # series in a block, by level
+WIDTH = (512, 32, 32, 32)  # series in a block, by level
 LAST_DAY = 1_000_000  # some time after the year 4700
 
 
@@ -76,11 +76,10 @@ class Shelves:
         self, connection: sqlite3.Connection, level: int, ids: Integers, start: float, end: float, columns: int = 1
     ) -> Iterator[Section]:
         """What blocks of one level hold of these series in a range, in order of their parts. `columns` rows make up a series."""
-        width = WIDTH[level]
+        width, days = WIDTH[level], (day_of(start), day_of(end))
         for shelf in np.unique((ids - 1) // width).tolist():
             mine = ids[(ids - 1) // width == shelf]
             slots = ((mine - 1 - shelf * width)[:, None] * columns + np.arange(columns)).ravel()
-            days = day_of(start), day_of(end)
             whole = slots.size == width * columns
             for row in connection.execute(sql.SELECT_BLOCKS, (level, shelf, *days, end, start)):
                 for section in self.opened(row, None if whole else slots, columns):
@@ -153,7 +152,7 @@ def day_of(timestamp: float) -> int:
     >>> day_of(86_399.9), day_of(-1.0), day_of(1e300) == day_of(1e299)
     (0, -1, True)
     """
-    return int(_days(np.array([timestamp]))[0])
+    return int(min(max(min(max(timestamp, -1e12), 1e12) // DAY, -LAST_DAY), LAST_DAY))
 
 
 def _days(times: Floats) -> Floats:
