@@ -5,8 +5,9 @@ Nothing here rests on a sample that the monitor does not trust: where the data a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
+from datetime import UTC, tzinfo
 
 from trimtab.analyze.ahead import AheadWatch, foreseen
 from trimtab.analyze.anomalies import AnomalyWatch
@@ -15,13 +16,16 @@ from trimtab.analyze.goals import GoalWatch
 from trimtab.analyze.guards import GuardWatch
 from trimtab.analyze.holds import hold, silent_series
 from trimtab.analyze.limits import LimitWatch
+from trimtab.analyze.screen import Screen
 from trimtab.analyze.suspicions import SuspicionWatch
+from trimtab.analyze.tiers import DeepTier
 from trimtab.analyze.view import MonitorView
 from trimtab.domain.diagnosis import Change
 from trimtab.domain.goals import Analysis, Goal, GoalState, Guard, GuardState, Symptom
 from trimtab.domain.metrics import DEFAULT_THRESHOLDS, MetricType, Threshold
 
 DEFAULT_SETTLE_SECONDS = 20.0
+DEEP_SERIES = 5_000  # that have a detector of their own
 
 
 class Analyzer:
@@ -30,7 +34,8 @@ class Analyzer:
     `guards_by_element` maps an element to the guards of its levers; the key "" holds those of no element in particular.
     `deadband` is relative: a goal missed by less is not worth a change. `threshold_stddev` sets how far from the learned
     behaviour an anomaly lies, see `StreamDetector`. `graph` maps an element to those that it depends on.
-    `look_ahead`: whether what holds now and will not hold is a symptom, too.
+    `look_ahead`: whether what holds now and will not hold is a symptom, too. All series are screened, once in `screen_seconds`
+    and with days that begin in `zone`; at most `deep_series` of them have a detector each, see `DeepTier`.
     """
 
     def __init__(
@@ -44,6 +49,9 @@ class Analyzer:
         default_settle_seconds: float = DEFAULT_SETTLE_SECONDS,
         graph: Graph | None = None,
         look_ahead: bool = True,
+        deep_series: int = DEEP_SERIES,
+        screen_seconds: float = 30.0,
+        zone: tzinfo = UTC,
     ) -> None:
         limits = DEFAULT_THRESHOLDS if thresholds is None else thresholds
         guards = [(element, guard) for element, several in (guards_by_element or {}).items() for guard in several]
@@ -56,7 +64,9 @@ class Analyzer:
         named = {goal.metric_name for goal in goals} | {guard.metric_name for _, guard in guards}
         self.named = frozenset(named)  # the metrics that goals and guards speak of
         self.remembered = self.named.union(*(goal.controls for goal in goals))  # what a verdict may look back on, too
-        self._anomalies = AnomalyWatch(threshold_stddev, first=self.named)
+        self.screen = Screen(screen_seconds, threshold_stddev=threshold_stddev, zone=zone)
+        self.deep = DeepTier(deep_series, first=self.named)
+        self._anomalies = AnomalyWatch(threshold_stddev)
 
     def analyze(
         self,
@@ -72,7 +82,7 @@ class Analyzer:
         goals, missed = self._look_at_goals(view, now, settle_by_element or {})
         guards, breached = self._look_at_guards(view, now)
         passed, incomparable = self._limits.look(view, now)
-        unusual = self._anomalies.look(view, now)
+        unusual = self._anomalies.look(view, now, self._look_at_all(view, now))
         crowding = view.crowding()
         rest = [*incomparable, *silent_series(view, now, self.named), *([f"HOLD: {crowding}"] if crowding else [])]
         holds = self._say_holds(goals, guards, rest)
@@ -89,6 +99,11 @@ class Analyzer:
     def _look_at_guards(self, view: MonitorView, now: float) -> tuple[list[GuardState], list[Symptom]]:
         looks = [watch.look(view, now) for watch in self._guards]
         return [state for state, _ in looks], [symptom for _, symptom in looks if symptom is not None]
+
+    def _look_at_all(self, view: MonitorView, now: float) -> Set[str]:
+        """Screen every series; which of them are to be looked at closely."""
+        telling = self.screen.surprises if self.screen.look(view, now) else ()
+        return self.deep.choose(view.series(), telling, now)
 
     @staticmethod
     def _say_holds(goals: Sequence[GoalState], guards: Sequence[GuardState], rest: Sequence[str]) -> tuple[str, ...]:

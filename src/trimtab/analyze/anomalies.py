@@ -11,7 +11,6 @@ from trimtab.domain.goals import Symptom
 from trimtab.domain.metrics import Series, Severity
 from trimtab.domain.words import format_apart
 
-MAX_DETECTORS = 5_000  # of at most 8 KB each: series that goals and guards name come first, then the others as they appear
 _FED_AT_MOST = 512  # samples a turn: after a restart the detectors learn from the restored windows without holding up the loop
 
 
@@ -27,34 +26,32 @@ class _Watched:
 class AnomalyWatch:
     """Symptoms of kind `anomaly`: an incident begins with the detector's alert and lasts while the score stays at 0.5 or more."""
 
-    def __init__(self, threshold_stddev: float, *, first: Set[str] = frozenset()) -> None:
-        self._threshold, self._first = threshold_stddev, first
+    def __init__(self, threshold_stddev: float) -> None:
+        self._threshold = threshold_stddev
         self._watched: dict[str, _Watched] = {}
 
-    def look(self, view: MonitorView, now: float) -> list[Symptom]:
-        """The incidents that last, of series that can be trusted now."""
-        symptoms, shown = [], view.series()
-        for series in shown:
-            watched = self._watched.get(series.metric_id) or self._new_detector(series)
-            if watched is None:
+    def look(self, view: MonitorView, now: float, deep: Set[str]) -> list[Symptom]:
+        """The incidents that last, of series that can be trusted now. `deep`: the ids of those that have a detector each.
+
+        A detector that is new learns from the window; one that is not among them any more is forgotten.
+        """
+        symptoms = []
+        for series in view.series():
+            if series.metric_id not in deep:
                 continue
+            watched = self._watched.get(series.metric_id) or self._new_detector(series)
             times, values = view.news(series.metric_id, watched.fed_until, _FED_AT_MOST)
             if times:
                 self._feed(watched, times, values)
             if watched.since is not None and watched.last is not None and view.trust(series.metric_id, now).ok:
                 symptoms.append(_symptom(series, watched.last, watched.value, watched.since))
-        if len(self._watched) > len(shown):
-            self._forget({series.metric_id for series in shown})
+        if len(self._watched) > len(deep):
+            self._watched = {metric_id: watched for metric_id, watched in self._watched.items() if metric_id in deep}
         return symptoms
 
-    def _new_detector(self, series: Series) -> _Watched | None:
-        if len(self._watched) >= MAX_DETECTORS and series.name not in self._first:
-            return None
+    def _new_detector(self, series: Series) -> _Watched:
         watched = self._watched[series.metric_id] = _Watched(StreamDetector(self._threshold))
         return watched
-
-    def _forget(self, shown: Set[str]) -> None:
-        self._watched = {metric_id: watched for metric_id, watched in self._watched.items() if metric_id in shown}
 
     @staticmethod
     def _feed(watched: _Watched, times: Sequence[float], values: Sequence[float]) -> None:

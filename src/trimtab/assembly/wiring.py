@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import monotonic
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -183,6 +184,9 @@ def _analyzer(settings: Settings) -> Analyzer:
         threshold_stddev=settings.anomaly_threshold_stddev,
         graph={element.name: element.depends_on for element in settings.elements},
         look_ahead=settings.decision.look_ahead,
+        deep_series=settings.monitoring.deep_series,
+        screen_seconds=settings.monitoring.interval_seconds,
+        zone=ZoneInfo(settings.timezone),
     )
 
 

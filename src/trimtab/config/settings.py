@@ -35,12 +35,16 @@ NotificationEvent = Literal["approval", "rollback", "failed", "foreign_write", "
 
 
 class MonitoringSettings(Part):
-    """Periods of the stages of the loop, in seconds. They are upper bounds: what is urgent wakes a stage at once."""
+    """Periods of the stages of the loop, in seconds, and how closely is looked.
+
+    Periods are upper bounds: what is urgent wakes a stage at once.
+    """
 
     interval_seconds: Period = 30.0
     analysis_interval_seconds: Period = 60.0
     optimization_interval_seconds: Period = 300.0
     execution_interval_seconds: Period = 10.0
+    deep_series: Annotated[int, Field(ge=0, le=1_000_000)] = 5_000  # that have a detector each; all are screened
 
 
 class ThresholdSettings(Part):
