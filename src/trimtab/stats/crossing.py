@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trimtab.stats.ar1 import fit_ar1, level_precision
-from trimtab.stats.rhythm import find_rhythm
+from trimtab.stats.rhythm import BINS, PER_BIN, PERIODS, find_rhythm
 from trimtab.stats.scale import median
 
 Array = NDArray[np.float64]
@@ -22,6 +22,9 @@ Array = NDArray[np.float64]
 LEAST = 40  # samples: ten a quarter
 Z90 = 1.645  # of a normal: 90 % two-sided
 POINTS = 400  # of the path ahead that is looked at
+STEPS = 2  # moves that a mean of a series in steps should see
+MOVING = 4  # samples for each move, up to which it counts as moving all the time
+DAILY = 0.3  # autocorrelation a day apart
 STALE_LEVEL = 3.0  # standard errors of the newest level off its own trend: the trend has ended
 
 
@@ -50,10 +53,12 @@ def crossing(t: Array, y: Array, limit: float, *, rising: bool = True) -> Crossi
     """
     if y.size < LEAST or not np.isfinite(y).all():
         return None
-    sign = 1.0 if rising else -1.0
-    y, limit = sign * np.asarray(y, dtype=np.float64), sign * limit
+    y = np.asarray(y, dtype=np.float64)
+    scale = (1.0 if rising else -1.0) * max(float(np.abs(y).max()), 1e-300)
+    t, y = _evened(t, y / scale)
+    limit = limit / scale
     spread = float(np.ptp(y))
-    if spread <= 0.0:
+    if spread <= 0.0 or _hidden_day(t, y):
         return None
     rhythm = find_rhythm(t, y, 1e-9 * spread)
     if rhythm is None or rhythm.slope <= 0.0:
@@ -77,6 +82,27 @@ def crossing(t: Array, y: Array, limit: float, *, rising: bool = True) -> Crossi
         return None
     after, earliest, latest = (float(moment) for moment in moments if moment is not None)
     return Crossing(after, earliest, latest)
+
+
+def _evened(t: Array, y: Array) -> tuple[Array, Array]:
+    """The series; of one that moves in steps (a disk in whole per cent) the means of so many samples that each sees several."""
+    moved = np.flatnonzero(np.diff(y))
+    each = STEPS * y.size // max(moved.size, 1)
+    if each <= STEPS * MOVING or y.size // each < LEAST // 2:
+        return t, y
+    first = y.size % each
+    return t[first:].reshape(-1, each).mean(axis=1), y[first:].reshape(-1, each).mean(axis=1)
+
+
+def _hidden_day(t: Array, y: Array) -> bool:
+    """Whether there is a daily rhythm that `find_rhythm` would need denser samples to tell from the trend."""
+    every = median(np.diff(t))
+    day = round(PERIODS[0] / every) if every > 0.0 else 0
+    if every * PER_BIN * BINS <= PERIODS[0] * 1.01 or day < 4 or y.size < 2 * day:
+        return False
+    x = t - t.mean()
+    left = y - y.mean() - x * (x @ y) / (x @ x)
+    return bool(left[day:] @ left[:-day] > DAILY * (left @ left))
 
 
 def _first(ahead: Array, path: Array, limit: float) -> float | None:

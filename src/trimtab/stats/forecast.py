@@ -29,6 +29,7 @@ ORIGINS = 200  # of the past, from which each fit foretells what is known
 GROWTH = 8  # of the windows of the level
 RIDGE = 0.02  # of the mean square of the features: pulls β towards no change from the profile
 NODES = 6  # horizons fitted by themselves
+UNEVEN = 0.02  # of a period that it may be off a whole number of samples
 FADE = 0.6  # weight of a cycle against that of the next: the newest tells most of the season
 
 
@@ -45,7 +46,8 @@ class Forecast:
 def forecast(y: Array, step: float, horizon: int, *, coverage: float = 0.9, periods: Sequence[float] = (DAY, WEEK)) -> Forecast:
     """The next `horizon` samples of `y` (n,), one each `step` seconds, NaN where one is missing.
 
-    Raises `TrimtabError` for fewer than 16 samples, an infinite one, or a `horizon` below 1.
+    What was never negative is not foretold to be. Raises `TrimtabError` for fewer than 16 samples, an infinite one, a silence at
+    the end longer than 16 samples and a tenth of what is known, a `step` of 0, or a `horizon` below 1.
 
     >>> hours = np.arange(24.0 * 14)
     >>> load = 100 + 30 * np.sin(2 * np.pi * hours / 24) + np.sin(hours**2)
@@ -53,14 +55,41 @@ def forecast(y: Array, step: float, horizon: int, *, coverage: float = 0.9, peri
     >>> bool(np.abs(ahead.mean - load[:24]).max() < 4), bool((ahead.low < ahead.high).all())
     (True, True)
     """
-    known = np.isfinite(y)
-    if known.sum() < LEAST or horizon < 1 or np.isinf(y).any():
+    y = _checked(y, step, horizon)
+    scale = float(np.abs(y[np.isfinite(y)]).max()) or 1.0
+    cycles = [round(period / step) for period in sorted(periods) if abs(round(period / step) - period / step) <= UNEVEN * period / step]
+    within = _foretold(y / scale, cycles, horizon, coverage)
+    floor = 0.0 if np.nanmin(y) >= 0.0 else -np.inf  # what was never negative is a count, a time, a share
+    mean, low, high = (np.maximum(scale * part, floor) for part in within[:3])
+    return Forecast(mean, low, high, within[3] * step)
+
+
+def _checked(y: Array, step: float, horizon: int) -> Array:
+    """The newest samples. Raises `TrimtabError` where nothing can be said of what follows them."""
+    y = np.asarray(y, dtype=np.float64)
+    if y.ndim != 1 or not (np.isfinite(step) and step > 0.0) or horizon < 1:
         raise TrimtabError(
-            f"a forecast of {horizon} samples from {int(known.sum())} known ones is not possible",
-            remedy=f"Give at least {LEAST} finite samples (NaN where one is missing) and a horizon of 1 or more",
+            f"a forecast of {horizon} samples, one each {step} s, from an array of shape {y.shape} is not possible",
+            remedy="Give one row of samples, a step above 0 s and a horizon of 1 or more",
         )
-    y = np.asarray(y[-MOST:], dtype=np.float64)
-    cycles = [round(period / step) for period in sorted(periods)]
+    y = y[-MOST:]
+    known = np.flatnonzero(np.isfinite(y))
+    if known.size < LEAST or np.isinf(y).any():
+        raise TrimtabError(
+            f"a forecast from {known.size} known samples{' and infinite ones' if np.isinf(y).any() else ''} is not possible",
+            remedy=f"Give at least {LEAST} finite samples, and NaN where one is missing",
+        )
+    silent = y.size - 1 - int(known[-1])
+    if silent > max(LEAST, known.size // 10):
+        raise TrimtabError(
+            f"nothing is known of the last {silent} samples: what was before them foretells nothing",
+            remedy="See why the series stopped, or end it where it does",
+        )
+    return y
+
+
+def _foretold(y: Array, cycles: Sequence[int], horizon: int, coverage: float) -> tuple[Array, Array, Array, int]:
+    """Mean, low and high (horizon,), and the samples of the season that they rest on."""
     cycles = [cycle for cycle in cycles if cycle >= 2 and 2 * cycle <= y.size]
     profile, rest = _season(y, cycles)
     past = _Past(rest, cycles)
@@ -71,7 +100,7 @@ def forecast(y: Array, step: float, horizon: int, *, coverage: float = 0.9, peri
     anchor, features = past.seen_from(np.full(horizon, y.size - 1), ahead)
     mean = profile[(ahead - 1) % profile.size] + anchor + (features * weights).sum(axis=1)
     low, high = np.interp(ahead, nodes, [fit.low for fit in fits]), np.interp(ahead, nodes, [fit.high for fit in fits])
-    return Forecast(mean, mean + low, mean + high, cycles[-1] * step if cycles else 0.0)
+    return mean, mean + low, mean + high, cycles[-1] if cycles else 0
 
 
 def _season(y: Array, cycles: Sequence[int]) -> tuple[Array, Array]:
@@ -93,18 +122,47 @@ def _profile(y: Array, cycle: int) -> tuple[Array, Array, float]:
     count = -(-y.size // cycle)
     table = np.concatenate((np.full(count * cycle - y.size, np.nan), y)).reshape(count, cycle)
     known = np.isfinite(table)
-    filled = np.where(known, table, 0.0)
-    level = filled.sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     whole = known.sum(axis=1) >= 0.5 * cycle  # a stump's own level says nothing of the cycle's
     weight = (FADE ** np.arange(count - 1, -1, -1.0))[:, None] * known * whole[:, None]
-    flat = np.where(known, table - level[:, None], 0.0)
+    flat = np.where(known, table - _course(table, known, whole), 0.0)
     total, sums = weight.sum(axis=0), (weight * flat).sum(axis=0)
-    profile = sums / np.maximum(total, 1e-12)
-    others = (sums - weight * flat) / np.maximum(total - weight, 1e-12)
+    profile = _bridged(sums, total)
+    others = np.where(total - weight > 1e-12, (sums - weight * flat) / np.maximum(total - weight, 1e-12), profile)
     spread = (weight * np.square(flat - profile)).sum(axis=0) / np.maximum(total, 1e-12)
     share = np.square(weight).sum(axis=0) / np.maximum(np.square(total), 1e-12)  # 1 / effective number of cycles
     noise = float(np.mean(spread * share / np.maximum(1.0 - share, 0.1)))
     return profile, (table - others).reshape(-1)[-y.size :], noise
+
+
+def _course(table: Array, known: NDArray[np.bool_], whole: NDArray[np.bool_]) -> Array:
+    """The level along `table` (cycles, cycle): straight between the means of whole cycles. A trend within a cycle is no season."""
+    if not whole.any():
+        return np.zeros(table.shape)
+    cycle = table.shape[1]
+    level = np.where(known, table, 0.0).sum(axis=1)[whole] / known.sum(axis=1)[whole]
+    middle = cycle * (np.flatnonzero(whole) + 0.5)
+    place = np.arange(table.size) + 0.5
+    beyond = place - np.clip(place, middle[0], middle[-1])
+    return np.asarray(np.interp(place, middle, level) + _drift(middle, level) * beyond).reshape(table.shape)
+
+
+def _drift(middle: Array, level: Array) -> float:
+    """What a sample adds to the level, shrunk by how far the cycles disagree about it (James & Stein, 1961)."""
+    if level.size < 2:
+        return 0.0
+    steps = np.diff(level) / np.diff(middle)
+    mean = float(steps.mean())
+    error = float(np.square(steps - mean).sum()) / (steps.size * max(steps.size - 1, 1)) if steps.size > 1 else 0.5 * mean * mean
+    return mean * max(0.0, 1.0 - error / (mean * mean)) if mean else 0.0
+
+
+def _bridged(sums: Array, total: Array) -> Array:
+    """Mean cycle (cycle,): a phase that was never seen lies between its neighbours."""
+    seen = np.flatnonzero(total > 0.0)
+    if not seen.size:
+        return np.zeros(total.size)
+    profile = np.asarray(np.interp(np.arange(total.size), seen, sums[seen] / total[seen], period=total.size))
+    return profile - profile.mean()
 
 
 class _Past:
@@ -171,4 +229,4 @@ def _fit(past: _Past, ahead: int, coverage: float) -> _Fit:
     ranks = np.linspace(0.0, 1.0, errors.size)
     low, high = np.interp((0.5 - 0.5 * coverage, 0.5 + 0.5 * coverage), ranks, errors) if errors.size else (0.0, 0.0)
     widened = np.sqrt(1.0 + (x.shape[1] + 2.0) / apart)  # weights fitted to few look better than they are
-    return _Fit(weights, widened * float(low), widened * float(high))
+    return _Fit(weights, min(0.0, widened * float(low)), max(0.0, widened * float(high)))
