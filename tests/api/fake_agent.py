@@ -12,6 +12,7 @@ from trimtab.domain.access import Grant, Role
 from trimtab.domain.actions import ActionRecord, ActionState, Choice, Decision, JournalRow, OptimizationAction, Plan
 from trimtab.domain.direction import Direction
 from trimtab.domain.errors import Conflict, NotFound, StoreError
+from trimtab.domain.forecasts import Expected, Foretold, Reached, Subject
 from trimtab.domain.goals import Goal, GoalState
 from trimtab.domain.levers import ActionPriority, Reversibility
 from trimtab.domain.metrics import Health, Series, Trust
@@ -151,6 +152,18 @@ class FakeAgent:
             (Series.named("shop_p95_seconds", "shop", {"route": "/päy"}), NAN, START, Trust(Health.INVALID, "NaN")),
             (Series.named("host_cpu_percent", "host"), 20.0, START + 90, Trust(Health.OK)),
             (Series.named("queue_length", "shop"), None, None, Trust(Health.MISSING, "never read")),
+        ]
+
+    async def forecast(self, seconds: float, metric: str | None = None) -> Sequence[Foretold]:
+        if self.fail_with:
+            raise self.fail_with
+        if metric not in (None, "queue_length"):
+            raise NotFound(f"no series is called {metric!r}", remedy="GET /agent/series lists them")
+        disk = Subject("goal", "shop", "disk_usage_percent", 90.0)
+        course = (Expected(START, 70.0, 69.0, 71.0), Expected(START + 3600, NAN, -float("inf"), 71.0))
+        return [
+            Foretold(disk, "disk_usage_percent: 70 % now", "", 3600.0, course, Reached(START + 7200, START, START + 1e300)),
+            Foretold(Subject("load", "shop", "queue_length"), "queue_length: nothing is foretold: it stopped", "it stopped"),
         ]
 
     @property

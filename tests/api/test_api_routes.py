@@ -23,6 +23,9 @@ READS = [
     "/agent/goals",
     "/agent/plan",
     "/agent/series",
+    "/agent/forecast",
+    "/agent/forecast?hours=2&metric=queue_length",
+    "/agent/forecast?metric=nobody",
     "/metrics",
     "/healthz",
     "/readyz",
@@ -144,6 +147,25 @@ def test_series_show_their_health(open_client: httpx.Client) -> None:
         (None, "missing", None),
     ]
     assert rows[0]["metric_id"] == 'shop/shop_p95_seconds{route="/päy"}'
+
+
+def test_a_forecast_tells_its_course_or_why_there_is_none(open_client: httpx.Client) -> None:
+    disk, queue = strict(open_client.get("/agent/forecast?hours=2").text)
+    assert (disk["about"], disk["limit"], disk["hold"], disk["step_seconds"]) == ("goal", 90.0, None, 3600.0)
+    assert disk["course"][0] == {"at": "2026-03-01T09:30:00.000Z", "mean": 70.0, "low": 69.0, "high": 71.0}
+    assert (disk["course"][1]["mean"], disk["course"][1]["low"]) == (None, None)
+    assert (disk["reached"]["at"], disk["reached"]["latest"]) == ("2026-03-01T11:30:00.000Z", None)
+    assert (queue["hold"], queue["course"], queue["reached"]) == ("it stopped", [], None)
+
+
+@pytest.mark.parametrize("query", ["hours=0", "hours=nan", "hours=inf", "hours=1e9", "hours=soon", "metric="])
+def test_a_forecast_of_nonsense_is_refused(open_client: httpx.Client, query: str) -> None:
+    assert open_client.get(f"/agent/forecast?{query}").status_code == 422
+
+
+def test_a_forecast_of_an_unknown_metric_says_where_the_known_are(open_client: httpx.Client) -> None:
+    answer = open_client.get("/agent/forecast?metric=nobody")
+    assert answer.status_code == 404 and "/agent/series" in strict(answer.text)["detail"]
 
 
 def test_metrics_are_read_by_prometheus(open_client: httpx.Client) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from assembly.child_agent import environment, until
 
-READS = ["status", "goals", "actions", "history", "plan"]
+READS = ["status", "goals", "forecast", "actions", "history", "plan"]
 PROPOSED = 2  # what `plan` exits with here: the site has a lever that asks, and its goal is missed
 
 
@@ -20,7 +20,7 @@ def test_json_is_one_document_and_nothing_else(site, command):
     answer = site(command, "--json")
     assert answer.err == ""
     assert answer.code == (PROPOSED if command == "plan" else 0)
-    assert isinstance(answer.document, list if command in ("goals", "actions", "history") else dict)
+    assert isinstance(answer.document, list if command in ("goals", "forecast", "actions", "history") else dict)
 
 
 @pytest.mark.parametrize("command", READS)

@@ -13,13 +13,13 @@ from trimtab.analyze.view import AggregateView, MonitorView
 from trimtab.domain.direction import Direction
 from trimtab.domain.goals import Goal, GoalState, Guard, GuardState, Symptom
 from trimtab.domain.metrics import Severity, Unit
-from trimtab.domain.words import format_quantity
+from trimtab.domain.words import format_quantity, format_span
 from trimtab.stats.crossing import Crossing, crossing
 
 AGAIN = 60.0  # seconds between two looks: a trend does not change faster than it can be told
 SURE = 2  # looks in a row
 EVERYTHING = 1e12  # seconds: as far back as the windows reach
-MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
+HOUR = 3600.0
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ class AheadWatch:
         after, earliest, latest = (
             max(0.0, moment - passed) for moment in (looked.found.after, looked.found.earliest, looked.found.latest)
         )
-        span = f"in {duration(after)} (90 %: {duration(earliest)} to {duration(latest)})"
+        span = f"in {format_span(after)} (90 %: {format_span(earliest)} to {format_span(latest)})"
         unit = seen.series[0].unit if seen.series else Unit.NONE
         return Symptom(
             kind="forecast",
@@ -88,16 +88,3 @@ class AheadWatch:
 def foreseen(state: GoalState, symptoms: Sequence[Symptom]) -> str:
     """When a goal that is met will be missed, in words; "" where nothing says so."""
     return next((one.evidence for one in symptoms if one.goal_id == state.goal.goal_id and one.element == state.element), "")
-
-
-def duration(seconds: float) -> str:
-    """A time span in the unit that suits it.
-
-    >>> duration(45.0), duration(1500.0), duration(7_200.0), duration(276_480.0)
-    ('45 s', '25 min', '2.0 h', '3.2 days')
-    """
-    if seconds < 2 * MINUTE:
-        return f"{seconds:.0f} s"
-    if seconds < 2 * HOUR:
-        return f"{seconds / MINUTE:.0f} min"
-    return f"{seconds / HOUR:.1f} h" if seconds < 2 * DAY else f"{seconds / DAY:.1f} days"

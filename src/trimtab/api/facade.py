@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from trimtab.domain.actions import ActionRecord, ActionState, JournalRow, Plan
+from trimtab.domain.forecasts import Foretold
 from trimtab.domain.goals import GoalState
 from trimtab.domain.metrics import Series, Trust
 
@@ -65,6 +66,10 @@ class AgentFacade(Protocol):
 
     def series(self) -> Sequence[SeriesRow]:
         """Each series that is read, with its latest value."""
+        ...
+
+    async def forecast(self, seconds: float, metric: str | None = None) -> Sequence[Foretold]:
+        """What is expected within `seconds`. Raises `NotFound` for an unknown metric, `StoreError`."""
         ...
 
     async def explain(self, action_id: str) -> tuple[ActionRecord, Sequence[JournalRow]]:

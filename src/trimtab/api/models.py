@@ -119,6 +119,7 @@ class StatusOut(BaseModel):
     config: ConfigOut | None = Field(None, description="Where the settings come from.")
     plan: str = Field("", description="What the last planning came to.", examples=["No action: every goal is met."])
     symptoms: list[str] = Field([], description="What is off, in words.")
+    ahead: list[str] = Field([], description="Goals and guards that hold now and that a steady trend will cross, in words.")
     diagnoses: list[str] = Field([], description="Where it probably began: the suspected causes of each symptom, in words.")
     awaiting_approval: list[str] = Field([], description="Ids of the actions that wait for a person.")
     frozen_levers: dict[str, str] = Field({}, description="Levers that may not be touched, each with the reason.")
@@ -275,6 +276,39 @@ class SeriesOut(BaseModel):
     timestamp: Timestamp | None
     health: Health
     reason: str = Field(description="Why it is not trusted; empty where it is.")
+
+
+class ExpectedOut(BaseModel):
+    """The mean over one step; between low and high it lies with 90 %."""
+
+    at: Timestamp | None = Field(description="When the step begins.")
+    mean: float | None = Field(examples=[22.4])
+    low: float | None = Field(examples=[19.8])
+    high: float | None = Field(examples=[25.1])
+
+
+class ReachedOut(BaseModel):
+    """When a steady trend reaches the limit: expected, and the ends of the 90 % interval."""
+
+    at: Timestamp | None
+    earliest: Timestamp | None
+    latest: Timestamp | None
+
+
+class ForecastOut(BaseModel):
+    """What is expected of one series, or of several as one."""
+
+    about: Literal["goal", "guard", "saturation", "load", "cost", "series"] = Field(description="Why it is told.")
+    element: str = Field(examples=["db"])
+    metric_name: str = Field(examples=["disk_usage_percent"])
+    sentence: str = Field(
+        examples=["disk_usage_percent: 70 % now; in the next 24 h at most 76 % (90 %: 75 % to 77 %); 90 % in 3.2 days (90 %: …)"]
+    )
+    hold: str | None = Field(description="Why nothing is foretold; null where something is.", examples=[None])
+    limit: float | None = Field(description="What should not be passed.", examples=[90.0])
+    reached: ReachedOut | None = Field(description="null where no steady trend leads there.")
+    step_seconds: float | None = Field(examples=[3600.0])
+    course: list[ExpectedOut] = Field(description="The steps ahead, in order.")
 
 
 class StateOut(BaseModel):

@@ -14,11 +14,15 @@ from starlette.responses import Response
 
 from trimtab.api import views
 from trimtab.api.facade import AgentFacade
-from trimtab.api.models import ActionDetailOut, ActionOut, AliveOut, GoalOut, PlanOut, ReadyOut, SeriesOut, StatusOut
+from trimtab.api.models import ActionDetailOut, ActionOut, AliveOut, ForecastOut, GoalOut, PlanOut, ReadyOut, SeriesOut, StatusOut
 from trimtab.api.problems import problem
 
 Count = Annotated[int, Query(ge=1, le=1000, description="How many, newest first.")]
 ActionIdPath = Annotated[str, Path(min_length=1, max_length=200, description="The action's id.")]
+Hours = Annotated[float, Query(ge=0.1, le=336.0, allow_inf_nan=False, description="How far ahead.")]
+MetricQuery = Annotated[
+    str | None, Query(min_length=1, max_length=500, description="A metric's name or a series' id; `spend` is what levers cost.")
+]
 Challenge = Annotated[
     str | None,
     Query(min_length=16, max_length=128, pattern="^[A-Za-z0-9_-]+$", description="A random word, a new one each time."),
@@ -39,6 +43,11 @@ class Reading:
         app.get("/agent/goals", tags=["agent"])(self.get_goals)
         app.get("/agent/plan", tags=["agent"])(self.get_plan)
         app.get("/agent/series", tags=["agent"])(self.get_series)
+        app.get(
+            "/agent/forecast",
+            tags=["agent"],
+            responses={404: {"description": "No series is called so."}, 503: {"description": STORE_DOWN}},
+        )(self.get_forecast)
         app.get("/agent/actions/recent", tags=["actions"])(self.get_recent_actions)
         app.get(
             "/agent/actions/{action_id}",
@@ -77,6 +86,10 @@ class Reading:
     async def get_series(self) -> list[SeriesOut]:
         """Each series that is read, with its latest value and whether it is trusted."""
         return [views.series(row) for row in self._agent.series()]
+
+    async def get_forecast(self, hours: Hours = 24.0, metric: MetricQuery = None) -> list[ForecastOut]:
+        """What is expected of goals, guards, what can be full, load and cost; or of every series called `metric`."""
+        return [views.forecast(found) for found in await self._agent.forecast(hours * 3600.0, metric)]
 
     async def get_metrics(self) -> Response:
         """The agent in the Prometheus text format."""

@@ -15,6 +15,7 @@ from trimtab.api.models import (
     ActionDetailOut,
     ActionOut,
     DecisionOut,
+    ForecastOut,
     GoalOut,
     PlanOut,
     ProposalOut,
@@ -25,6 +26,7 @@ from trimtab.api.models import (
     VerdictOut,
 )
 from trimtab.domain.actions import ActionRecord, Decision, JournalRow, OptimizationAction, Plan
+from trimtab.domain.forecasts import Foretold
 from trimtab.domain.goals import GoalState
 from trimtab.domain.levers import LeverValue
 from trimtab.domain.verdicts import Verdict
@@ -147,6 +149,27 @@ def series(row: SeriesRow) -> SeriesOut:
         timestamp=rfc3339(at),
         health=trust.health,
         reason=trust.reason,
+    )
+
+
+def forecast(of: Foretold) -> ForecastOut:
+    """What is expected."""
+    reached = of.reached
+    return ForecastOut.model_validate(
+        {
+            "about": of.subject.about,
+            "element": of.subject.element,
+            "metric_name": of.subject.metric_name,
+            "sentence": of.sentence,
+            "hold": of.hold or None,
+            "limit": finite(of.subject.limit),
+            "reached": {name: rfc3339(getattr(reached, name)) for name in ("at", "earliest", "latest")} if reached else None,
+            "step_seconds": of.step_seconds or None,
+            "course": [
+                {"at": rfc3339(one.at), "mean": finite(one.mean), "low": finite(one.low), "high": finite(one.high)}
+                for one in of.course
+            ],
+        }
     )
 
 

@@ -164,6 +164,19 @@ def goals(config: Config = None, json: Json = False) -> int:
 
 
 @app.command()
+def forecast(
+    metric: Annotated[str | None, typer.Argument(help="A metric's name. Default: goals, guards, load, cost.")] = None,
+    hours: Annotated[float, typer.Option("--hours", min=0.1, max=336.0, help="How far ahead.")] = 24.0,
+    config: Config = None,
+    json: Json = False,
+) -> int:
+    """Show what is expected to come, and how sure that is."""
+    from trimtab.cli import ahead
+
+    return ahead.forecast(config, metric, hours, json)
+
+
+@app.command()
 def actions(config: Config = None, json: Json = False) -> int:
     """Show what is under way or awaits an answer."""
     from trimtab.cli import reading

@@ -92,6 +92,8 @@ def _standing(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "reason", document["reason"]
     else:
         yield "plan", (without_holds(document["plan"]) if holds else document["plan"]) or "No action"
+    for coming in document.get("ahead", ()):
+        yield "ahead", coming
     for found in document.get("diagnoses", ()):
         yield "diagnosis", found
     for about, why in holds:

@@ -89,6 +89,19 @@ def _format_size(size: float, digits: int) -> str:
     return f"{format_number(size, digits)} B"
 
 
+def format_span(seconds: float) -> str:
+    """A time span in the unit that suits it.
+
+    >>> format_span(45.0), format_span(1500.0), format_span(7_200.0), format_span(276_480.0)
+    ('45 s', '25 min', '2.0 h', '3.2 days')
+    """
+    if seconds < 120.0:
+        return f"{seconds:.0f} s"
+    if seconds < 7_200.0:
+        return f"{seconds / 60.0:.0f} min"
+    return f"{seconds / 3600.0:.1f} h" if seconds < 172_800.0 else f"{seconds / 86_400.0:.1f} days"
+
+
 def rfc3339(at: float | None) -> str | None:
     """Unix seconds as RFC 3339 in UTC; None where they are no time that a calendar knows.
 

@@ -16,12 +16,14 @@ from trimtab.domain.actions import OURSELVES, ActionRecord, JournalRow, Optimiza
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.diagnosis import Change
 from trimtab.domain.errors import Conflict, StoreError
+from trimtab.domain.forecasts import Foretold
 from trimtab.domain.goals import GoalState
 from trimtab.domain.levers import LeverValue
 from trimtab.domain.metrics import Series, Trust
 from trimtab.execute import requests
 from trimtab.execute.regulation import Regulations
 from trimtab.loop.changes import recent_changes
+from trimtab.loop.foresight import look_ahead
 from trimtab.loop.gatekeeper import Gatekeeper
 from trimtab.loop.parts import Parts
 from trimtab.loop.schedule import Schedule, Stage
@@ -139,6 +141,13 @@ class Desk:
         """An action with every row that the journal has of it. Raises `NotFound`."""
         record = await self.journal.get(action_id) or self.book.get(action_id)
         return record, list(await self.journal.history(action_id))
+
+    async def forecast(self, seconds: float, metric: str | None = None) -> list[Foretold]:
+        """What is expected within `seconds`: of all series called `metric`, else of what a person asks about first.
+
+        Raises `NotFound`, `StoreError`.
+        """
+        return await look_ahead(self, seconds, metric)
 
     async def approve(self, action_id: str, *, approved: bool = True, plan_hash: str | None = None, actor: str) -> ActionRecord:
         """Approve or reject an action that awaits it. Raises `NotFound`, `Conflict`."""

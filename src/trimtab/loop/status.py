@@ -43,6 +43,7 @@ def status_of(agent: Desk) -> dict[str, Any]:
         "holds": list(agent.holds),
         "pace": agent.throttle.sentence,
         "symptoms": [symptom.evidence for symptom in agent.evidence.analysis.symptoms],
+        "ahead": [symptom.evidence for symptom in agent.evidence.analysis.symptoms if symptom.kind == "forecast"],
         "diagnoses": [found.sentence for found in agent.evidence.analysis.diagnoses],
         "awaiting_approval": [record.action_id for record in agent.book.in_state(ActionState.AWAITING_APPROVAL)],
         "frozen_levers": {key: state.frozen for key, state in agent.levers.states.items() if state.frozen},

@@ -55,7 +55,8 @@ def crossing(t: Array, y: Array, limit: float, *, rising: bool = True) -> Crossi
         return None
     y = np.asarray(y, dtype=np.float64)
     scale = (1.0 if rising else -1.0) * max(float(np.abs(y).max()), 1e-300)
-    t, y = _evened(t, y / scale)
+    last = float(t[-1])
+    t, y, quantum = _evened(t, y / scale)
     limit = limit / scale
     spread = float(np.ptp(y))
     if spread <= 0.0 or _hidden_day(t, y):
@@ -74,9 +75,9 @@ def crossing(t: Array, y: Array, limit: float, *, rising: bool = True) -> Crossi
         return None
     lasted = float(t[-1] - t[0])
     ahead = np.linspace(0.0, lasted, POINTS)
-    path = level + rhythm.at(rhythm.origin + ahead)
+    path = level + 0.5 * quantum + rhythm.at(last + ahead)
     # rest is centred on the middle of the history, so half of it lies between there and now
-    widths = Z90 * np.hypot(level_error, error * (ahead + 0.5 * lasted))
+    widths = 0.5 * quantum + Z90 * np.hypot(level_error, error * (ahead + 0.5 * lasted))
     moments = [_first(ahead, line, limit) for line in (path, path + widths, path - widths)]
     if any(moment is None for moment in moments) or moments[0] == 0.0:
         return None
@@ -84,14 +85,17 @@ def crossing(t: Array, y: Array, limit: float, *, rising: bool = True) -> Crossi
     return Crossing(after, earliest, latest)
 
 
-def _evened(t: Array, y: Array) -> tuple[Array, Array]:
-    """The series; of one that moves in steps (a disk in whole per cent) the means of so many samples that each sees several."""
+def _evened(t: Array, y: Array) -> tuple[Array, Array, float]:
+    """The series and 0; of one that moves in steps (a disk in whole per cent) means that each see several, and the step.
+
+    Such a series shows a value first when the mean of what it stands for is half a step short of it.
+    """
     moved = np.flatnonzero(np.diff(y))
     each = STEPS * y.size // max(moved.size, 1)
     if each <= STEPS * MOVING or y.size // each < LEAST // 2:
-        return t, y
-    first = y.size % each
-    return t[first:].reshape(-1, each).mean(axis=1), y[first:].reshape(-1, each).mean(axis=1)
+        return t, y, 0.0
+    first, quantum = y.size % each, median(np.abs(np.diff(y)[moved]))
+    return t[first:].reshape(-1, each).mean(axis=1), y[first:].reshape(-1, each).mean(axis=1), quantum
 
 
 def _hidden_day(t: Array, y: Array) -> bool:

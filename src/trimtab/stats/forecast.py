@@ -57,7 +57,8 @@ def forecast(y: Array, step: float, horizon: int, *, coverage: float = 0.9, peri
     """
     y = _checked(y, step, horizon)
     scale = float(np.abs(y[np.isfinite(y)]).max()) or 1.0
-    cycles = [round(period / step) for period in sorted(periods) if abs(round(period / step) - period / step) <= UNEVEN * period / step]
+    exact = [period / step for period in sorted(periods)]
+    cycles = [round(cycle) for cycle in exact if abs(round(cycle) - cycle) <= UNEVEN * cycle]
     within = _foretold(y / scale, cycles, horizon, coverage)
     floor = 0.0 if np.nanmin(y) >= 0.0 else -np.inf  # what was never negative is a count, a time, a share
     mean, low, high = (np.maximum(scale * part, floor) for part in within[:3])
@@ -135,7 +136,7 @@ def _profile(y: Array, cycle: int) -> tuple[Array, Array, float]:
 
 
 def _course(table: Array, known: NDArray[np.bool_], whole: NDArray[np.bool_]) -> Array:
-    """The level along `table` (cycles, cycle): straight between the means of whole cycles. A trend within a cycle is no season."""
+    """The level along `table` (cycles, cycle): straight between the means of whole cycles: a trend is no season."""
     if not whole.any():
         return np.zeros(table.shape)
     cycle = table.shape[1]
@@ -162,7 +163,7 @@ def _bridged(sums: Array, total: Array) -> Array:
     if not seen.size:
         return np.zeros(total.size)
     profile = np.asarray(np.interp(np.arange(total.size), seen, sums[seen] / total[seen], period=total.size))
-    return profile - profile.mean()
+    return np.asarray(profile - profile.mean())
 
 
 class _Past:
