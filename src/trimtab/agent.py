@@ -103,6 +103,7 @@ class AutonomousAgent(Desk):
         await self._crew.settle()
         await self._keep(self.levers.take_readings())
         await self._housekeeping.look(now)
+        await self.lookout.look(now)
 
     async def _analyze(self, now: float) -> None:
         """Turn the readings into how goals and guards stand, and into symptoms."""

@@ -1,13 +1,17 @@
 """What is met now and will not be: a goal or guard that a steady trend takes across its limit. Called once a turn.
 
 Symptoms of kind `forecast`: only of series that can be trusted, only where the whole 90 % interval lies ahead within the time
-that the trend has lasted. It begins when a second look, a minute later, says so too, and ends when one says otherwise.
+that the trend has lasted. Each is looked at twice: in its window once a minute, and, for what takes days, in the past that the
+loop hands over once an hour. It begins when a second look in a row says so too, and ends when one says otherwise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from trimtab.analyze.view import AggregateView, MonitorView
 from trimtab.domain.direction import Direction
@@ -18,16 +22,27 @@ from trimtab.stats.crossing import Crossing, crossing
 
 AGAIN = 60.0  # seconds between two looks: a trend does not change faster than it can be told
 SURE = 2  # looks in a row
+LEAST_PAST = 2 * 86_400.0  # seconds: in less, a trend cannot be told from the time of day
 EVERYTHING = 1e12  # seconds: as far back as the windows reach
 HOUR = 3600.0
 
 
+Array = NDArray[np.float64]
+NOTHING: Array = np.empty(0)
+
+
 @dataclass(slots=True)
 class _Looked:
-    at: float
+    at: float  # until when what was looked at reaches
     since: float
     looks: int = 0
     found: Crossing | None = None
+
+    def take(self, found: Crossing | None, at: float, now: float) -> None:
+        """What a look at `now` found in samples up to `at`."""
+        self.found, self.at = found, at
+        self.looks = self.looks + 1 if found is not None else 0
+        self.since = self.since if self.looks > 1 else now
 
 
 class AheadWatch:
@@ -35,6 +50,12 @@ class AheadWatch:
 
     def __init__(self) -> None:
         self._looked: dict[str, _Looked] = {}
+        self._past: dict[str, tuple[Array, Array]] = {}
+
+    def recall(self, key: str, t: Array, v: Array) -> None:
+        """What the goal or guard with this id rests on, days of it: times (n,), Unix seconds, and values (n,), evenly spaced."""
+        if t.size and t[-1] - t[0] >= LEAST_PAST:
+            self._past[key] = (t, v)
 
     def look(self, goals: Sequence[GoalState], guards: Sequence[GuardState], view: MonitorView, now: float) -> list[Symptom]:
         """What will be crossed, of what holds now."""
@@ -52,16 +73,16 @@ class AheadWatch:
     def _judge(
         self, key: str, element: str, of: Goal | Guard, limit: float, rising: bool, view: MonitorView, now: float
     ) -> list[Symptom]:
-        looked = self._looked.setdefault(f"{key}:{rising}", _Looked(float("-inf"), now))
         seen = view.aggregate(of.metric_name, of.element, of.where, of.aggregate, now, EVERYTHING)
-        if now - looked.at >= AGAIN - 1e-6:
-            looked.found = crossing(seen.t, seen.v, limit, rising=rising)
-            looked.looks = looked.looks + 1 if looked.found is not None else 0
-            looked.since = looked.since if looked.looks > 1 else now
-            looked.at = now
-        if looked.found is None or looked.looks < SURE:
-            return []
-        return [self._symptom(looked, element, of, limit, seen, now)]
+        near = self._looked.setdefault(f"{key}:{rising}", _Looked(float("-inf"), now))
+        if now - near.at >= AGAIN - 1e-6:
+            near.take(crossing(seen.t, seen.v, limit, rising=rising), now, now)
+        far = self._looked.setdefault(f"{key}:{rising}:past", _Looked(float("-inf"), now))
+        t, v = self._past.get(key, (NOTHING, NOTHING))
+        if t.size and t[-1] > far.at:
+            far.take(crossing(t, v, limit, rising=rising), float(t[-1]), now)
+        sure = [one for one in (near, far) if one.found is not None and one.looks >= SURE]
+        return [self._symptom(sure[0], element, of, limit, seen, now)] if sure else []
 
     def _symptom(self, looked: _Looked, element: str, of: Goal | Guard, limit: float, seen: AggregateView, now: float) -> Symptom:
         assert looked.found is not None

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import UTC, tzinfo
 
-from trimtab.analyze.ahead import AheadWatch, foreseen
+from trimtab.analyze.ahead import AheadWatch, Array, foreseen
 from trimtab.analyze.anomalies import AnomalyWatch
 from trimtab.analyze.diagnosis import Graph
 from trimtab.analyze.goals import GoalWatch
@@ -60,6 +60,7 @@ class Analyzer:
         self._guards = [GuardWatch(guard, element) for element, guard in guards]
         self._limits = LimitWatch(limits)
         self._ahead = AheadWatch() if look_ahead else None
+        self.looks_ahead = look_ahead
         self._suspicions = SuspicionWatch(graph)
         named = {goal.metric_name for goal in goals} | {guard.metric_name for _, guard in guards}
         self.named = frozenset(named)  # the metrics that goals and guards speak of
@@ -67,6 +68,11 @@ class Analyzer:
         self.screen = Screen(screen_seconds, threshold_stddev=threshold_stddev, zone=zone)
         self.deep = DeepTier(deep_series, first=self.named)
         self._anomalies = AnomalyWatch(threshold_stddev)
+
+    def recall(self, key: str, t: Array, v: Array) -> None:
+        """What a goal or guard (by its id) rests on, days of it, so that trends of days are seen; see `AheadWatch.recall`."""
+        if self._ahead is not None:
+            self._ahead.recall(key, t, v)
 
     def analyze(
         self,

@@ -25,6 +25,7 @@ from trimtab.execute.regulation import Regulations
 from trimtab.loop.changes import recent_changes
 from trimtab.loop.foresight import look_ahead
 from trimtab.loop.gatekeeper import Gatekeeper
+from trimtab.loop.lookout import Lookout
 from trimtab.loop.parts import Parts
 from trimtab.loop.schedule import Schedule, Stage
 from trimtab.loop.status import status_of
@@ -46,6 +47,7 @@ class Desk:
         self.book, self.levers, self.journal = parts.executor.book, parts.executor.levers, parts.executor.book.journal
         self.regulation = parts.regulation or Regulations(parts.executor)
         self.gatekeeper = Gatekeeper(parts.executor, parts.plan_settings, parts.pause_file)
+        self.lookout = Lookout(parts.store, parts.monitor, parts.analyzer, parts.evidence)
         self.own_goals: tuple[GoalState, ...] = ()  # what the agent may cost, and does
         self.throttle = Throttle(parts.pace, parts.cpu_seconds, parts.selfwatch)
         self._troubles: dict[str, str] = {}  # what does not work → why nothing may be decided until it does
