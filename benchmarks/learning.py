@@ -122,12 +122,12 @@ def _foretell(world: World, changing: bool) -> tuple[np.ndarray, ...]:
         if n >= first:
             belief = beliefs.of(proposal(element, context))
             low, high = belief.p_success_interval
-            above = belief.improvement_low <= truth * world.effect
+            above = belief.improvement_low <= world.effect
         won = bool(world.rng.random() < truth)
         if n >= first:
             p = belief.p_success
             rows.append((p, won, low <= truth <= high, abs(p - truth), high - low, above))
-        beliefs = beliefs.updated(outcome(n, element, context, won, world.effect))
+        beliefs = beliefs.updated(outcome(n, element, context, won, float(world.rng.normal(world.effect, 0.5 * world.effect))))
     return tuple(np.array(column, dtype=float) for column in zip(*rows, strict=True))
 
 

@@ -217,7 +217,9 @@ class ActionDetailOut(ActionOut):
     guard_breached: str | None
     rollback_reason: str | None
     context: dict[str, str] = Field(description="What was true when it was planned, as far as that was known.")
-    belief_before: dict[str, float | None] = Field(description="What was believed when the action was proposed.")
+    belief_before: dict[str, float | None] = Field(
+        description="What was believed before its outcome was known; until then, when it was proposed."
+    )
     belief_after: dict[str, float | None] = Field(description="What was learned from it; empty until its outcome is known.")
     learned: str = Field(description="The same in words, with the context and where the strength comes from.")
     transitions: list[TransitionOut]

@@ -84,8 +84,8 @@ def action_detail(record: ActionRecord, rows: Sequence[JournalRow]) -> ActionDet
         guard_breached=record.guard_breached,
         rollback_reason=record.rollback_reason,
         context={name: label for name, label in asdict(record.action.context).items() if label},
-        belief_before={name: finite(value) for name, value in record.belief_before.items()},
-        belief_after=_learned(rows),
+        belief_before=_believed(rows, "before") or {name: finite(value) for name, value in record.belief_before.items()},
+        belief_after=_believed(rows, "after"),
         learned=next((row.reason for row in reversed(rows) if row.kind == "learned"), ""),
         transitions=[_transition(row) for row in rows],
     )
@@ -247,9 +247,9 @@ def _verdict(verdict: Verdict) -> VerdictOut:
     )
 
 
-def _learned(rows: Sequence[JournalRow]) -> dict[str, float | None]:
-    """What is believed since the action's outcome, from the row that `learn` wrote; empty until then."""
-    told = next((row.data.get("after") for row in reversed(rows) if row.kind == "learned"), None)
+def _believed(rows: Sequence[JournalRow], when: str) -> dict[str, float | None]:
+    """What was believed just before, or is since, the action's outcome, from the row that `learn` wrote; empty until then."""
+    told = next((row.data.get(when) for row in reversed(rows) if row.kind == "learned"), None)
     numbers = told if isinstance(told, Mapping) else {}
     return {str(name): finite(value) for name, value in numbers.items() if isinstance(value, int | float)}
 

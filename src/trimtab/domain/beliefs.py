@@ -15,7 +15,8 @@ from trimtab.domain.actions import OptimizationAction
 class Belief:
     """Posterior means and one-sided 90 % bounds, for one action type on one element in one context.
 
-    Improvement is relative (0.25 = a quarter better). Bounds are on the cautious side: low for what is hoped for, high for harm.
+    Improvement is that of a success, relative (0.25 = a quarter better); what does not succeed is undone and brings nothing, so
+    that improvement × P(success) is the expected gain. Bounds are on the cautious side: low for what is hoped for, high for harm.
     """
 
     p_success: float
@@ -29,7 +30,7 @@ class Belief:
     consecutive_failures: int  # trials since the last success
     last_at: float | None  # Unix seconds of the last trial's outcome
     p_success_interval: tuple[float, float] = (0.0, 1.0)  # holds P(success) in nine of ten cases
-    hope: float | None = None  # the improvement, had P(success) the benefit of the doubt: what rivals are compared by
+    hope: float | None = None  # the expected gain, had P(success) the benefit of the doubt: what rivals are compared by
     basis: str = ""  # where the belief's strength comes from, in words
 
     @property

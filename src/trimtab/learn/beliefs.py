@@ -4,7 +4,10 @@ Each (action type, element) has a `Past`, which keeps apart the contexts that ma
 
     success      Beta,   prior of 2 pseudo-trials at the action's own success probability
     harm         Beta,   prior Beta(1, 9): a tenth of all changes, held with the weight of ten trials
-    improvement  Normal–Gamma, prior of 2 pseudo-trials at the action's expected improvement, spread as wide as itself
+    improvement  of a success: Normal–Gamma, prior of 2 pseudo-trials at the action's expected improvement, spread as wide as itself
+
+The expected gain of an action is improvement × P(success): what fails is undone and brings nothing. Failures are in P(success)
+alone, and not in the improvement as well; what they cost is in P(harm).
 
 The same type on other elements lends as many pseudo-trials as the elements are alike: two until that can be told (`lending`).
 Murphy (2007), "Conjugate Bayesian analysis of the Gaussian distribution", eqs. 85-89 and 100 (marginal of the mean).
@@ -36,6 +39,7 @@ RECENT = 8  # outcomes looked at one by one, for runs of failures; planning look
 REMEMBERED = 500  # outcomes of each key that outlive a restart; what is older has long faded, or agrees with them
 SMALLEST_SPREAD = 0.05  # relative effects are not known more finely than that beforehand
 CURIOSITY = 1.0  # standard deviations that an action gets the benefit of between rivals
+LITTLE = 0.05  # of a trial: what is lent below that is not worth a word
 ANSWERS = 1024  # kept at a time; contexts and levers are few
 
 
@@ -128,7 +132,8 @@ class Beliefs:
         improvement, improvement_low = _improvement(action, own.past, labels, help_)
         low, floor, ceiling = success.quantiles(1.0 - CONFIDENCE, 0.5 - 0.5 * CONFIDENCE, 0.5 + 0.5 * CONFIDENCE)
         latest = max(own.told[-RECENT:], key=_when, default=None)
-        hoped = min(1.0, success.mean + CURIOSITY * success.sd)
+        unknown = not own.trials and help_.trials < LITTLE
+        hoped = 1.0 if unknown else min(1.0, success.mean + CURIOSITY * success.sd)
         return Belief(
             p_success=success.mean,
             p_success_low=min(success.mean, low),  # where nearly all mass is at 1, the mean lies below the quantile
@@ -141,7 +146,7 @@ class Beliefs:
             consecutive_failures=own.consecutive_failures,
             last_at=latest.at if latest is not None else None,
             p_success_interval=(floor, ceiling),
-            hope=improvement * hoped / success.mean if improvement > 0.0 else improvement,
+            hope=improvement * hoped if improvement > 0.0 else improvement,
             basis=_basis(own, action.context, help_),
         )
 
@@ -168,21 +173,11 @@ def _success(outcome: Outcome) -> bool:
 
 
 def _tally(outcome: Outcome) -> Tally:
-    effect = _credited_effect(outcome)
-    size = effect if effect is not None else 0.0
+    won = _success(outcome)
     harmed = outcome.harmed or outcome.status is VerdictStatus.WORSE
-    return Tally(1.0, float(_success(outcome)), float(harmed), float(effect is not None), size, size * size)
-
-
-def _credited_effect(outcome: Outcome) -> float | None:
-    """What an outcome says about the size of the effect: nothing proven is zero, an estimate that is missing says nothing."""
-    if outcome.status is VerdictStatus.INCONCLUSIVE:
-        return 0.0
-    if outcome.effect is None or not isfinite(outcome.effect):
-        return None
-    if outcome.harmed and outcome.status is VerdictStatus.IMPROVED:
-        return 0.0  # bought with a breached guard: not to be had
-    return outcome.effect
+    if not won or outcome.effect is None or not isfinite(outcome.effect):
+        return Tally(1.0, float(won), float(harmed))
+    return Tally(1.0, 1.0, float(harmed), 1.0, outcome.effect, outcome.effect * outcome.effect)
 
 
 def _success_prior(action: OptimizationAction, help_: Tally) -> Prior:
@@ -191,7 +186,7 @@ def _success_prior(action: OptimizationAction, help_: Tally) -> Prior:
 
 
 def _improvement(action: OptimizationAction, past: Past, labels: Labels, help_: Tally) -> tuple[float, float]:
-    """Mean and lower bound of the improvement, over all readings and models; a cell is shrunk to the whole as success is."""
+    """Mean and lower bound of a success's improvement, over all readings and models; a cell is shrunk to the whole as success is."""
     prior, spread = action.expected_improvement, max(abs(action.expected_improvement), SMALLEST_SPREAD)
     parts = [part for part in past.cells(labels) if part[0] > NEGLIGIBLE] or [(1.0, 0.0, EMPTY, EMPTY)]
     total = sum(part[0] for part in parts)
@@ -223,7 +218,7 @@ def _normal_gamma(prior: float, spread: float, strength: float, tally: Tally) ->
 
 def _basis(own: Story, context: Context, help_: Tally) -> str:
     """Where the belief's strength comes from, in words."""
-    if not own.trials and help_.trials < 0.05:
+    if not own.trials and help_.trials < LITTLE:
         return "nothing tried yet: the declared priors alone"
     counting = own.past.whole.trials
     parts = [
@@ -234,6 +229,6 @@ def _basis(own: Story, context: Context, help_: Tally) -> str:
              if label and matter.get(place, 0.0) > 0.5]  # fmt: skip
     if facts:
         parts.append(f"told apart by {', '.join(facts)}")
-    if help_.trials >= 0.05:
+    if help_.trials >= LITTLE:
         parts.append(f"{help_.trials:.1f} lent by other elements")
     return f"outcomes: {'; '.join(parts)}"

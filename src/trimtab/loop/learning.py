@@ -68,8 +68,8 @@ class Learning:
         after = self.beliefs.of(record.action)
         where = f" at {record.action.context.words}" if record.action.context.words else ""
         reason = (
-            f"P(success) {before.p_success:.2f} → {after.p_success:.2f}, P(harm) {before.p_harm:.2f} → {after.p_harm:.2f}"
-            f"{where} ({after.basis})"
+            f"P(success) {before.p_success:.2f} → {after.p_success:.2f}, P(harm) {before.p_harm:.2f} → {after.p_harm:.2f}, "
+            f"improvement {before.improvement:.1%} → {after.improvement:.1%}{where} ({after.basis})"
         )
         data = {"before": before.numbers(), "after": after.numbers(), "outcome": outcome_to(outcome)}
         await self._book.note("learned", reason, now, action_id=record.action_id, data=data)

@@ -3,6 +3,7 @@
     expected value = expected improvement × P(success)
     score          = expected value − 0.5 × risk × P(harm)          P(harm) = 1 for what is irreversible
 
+The improvement is that of a success: failures count once, in P(success). They bring nothing, for what fails is undone.
 The rules stand in `decide` in the order in which they apply. What is right in principle but must wait is not decided here: see
 `plan.guards`. Why the penalty is weighted by the odds of harm: docs/decisions/0001-risk-penalty.md.
 """

@@ -16,9 +16,9 @@ def in_order(decided: list[Decided], situation: Situation, history: History, bel
     """The most urgent first: priority, then promise, expected improvement, lower risk, past success, suspicion, name.
 
     Improvement and success are what is believed by now, so that a lever which did nothing steps behind one not yet tried. Between
-    rivals of one priority the improvement counts with the benefit of the doubt (`Belief.hope`): a contextual bandit by upper
-    confidence bounds, which tries what is little known in this context and settles on what proves best. It only ever orders what
-    was decided already.
+    rivals of one priority the expected gain counts with the benefit of the doubt (`Belief.hope`): a contextual bandit by upper
+    confidence bounds, which tries what is little known in this context and settles on what proves best. Of what nothing is known
+    that is all of the declared improvement. It only ever orders what was decided already.
     """
     return sorted(decided, key=lambda pair: _rank(pair[0], situation, history, beliefs))
 
@@ -30,9 +30,7 @@ def _rank(action: OptimizationAction, situation: Situation, history: History, be
     return (
         action.priority.rank,
         not _promising(action, history),
-        -round(
-            belief.improvement if belief.hope is None else belief.hope, 9
-        ),  # sums differ in their last digit: that must not decide
+        -round(belief.hope if belief.hope is not None else belief.improvement * belief.p_success, 9),  # not by the last digit
         action.risk_level,
         -round(belief.p_success, 9),
         -_suspicion(action, situation),
