@@ -340,7 +340,7 @@ class AutonomousAgent(Desk):
         await self._remember(now)
         await self.gatekeeper.open(now)
         self.book.ended = []
-        await self.learning.open()
+        await self.learning.open(now)
         self._running = True
 
     def _say_started(self, url: str | None) -> None:

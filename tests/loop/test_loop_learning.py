@@ -11,6 +11,7 @@ import pytest
 from trimtab.domain.actions import ActionRecord
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.contexts import Context
+from trimtab.domain.errors import StoreError
 from trimtab.domain.metrics import Series
 from trimtab.domain.verdicts import Verdict, VerdictStatus
 from trimtab.execute.book import Book
@@ -44,7 +45,7 @@ async def opened(journal: MemoryJournal, now: float = 1e6) -> tuple[Book, Learni
     book = Book(journal)
     await book.open(now)
     learning = Learning(book)
-    await learning.open()
+    await learning.open(now)
     return book, learning
 
 
@@ -101,6 +102,68 @@ def test_what_ended_but_was_not_noted_before_a_crash_counts_once():
     run(story())
 
 
+def test_what_ended_but_was_not_noted_before_a_crash_is_explained_after_it():
+    async def story():
+        journal, book, _ = await learned(3)
+        await ends(book, 7)
+        await opened(journal)
+        await opened(journal)
+        assert [row.action_id for row in await journal.notes(["learned"])] == ["a7", "a2", "a1", "a0"]
+
+    run(story())
+
+
+def test_harm_that_shows_after_a_change_was_kept_takes_the_place_of_its_success():
+    async def story():
+        journal, book, learning = await learned(3)
+        action = book.get("a2").action
+        hopeful = learning.beliefs.of(action)
+        record = await book.move(book.get("a2"), S.ROLLING_BACK, "the guard broke", 5e3, guard_breached="errors")
+        await book.move(record, S.ROLLED_BACK, "the guard broke", 5e3)
+        await learning.look(5e3)
+        sober = learning.beliefs.of(action)
+        assert (sober.trials, sober.successes) == (3, hopeful.successes - 1)
+        assert sober.p_success < hopeful.p_success and sober.p_harm > hopeful.p_harm
+        assert len([row for row in await journal.history("a2") if row.kind == "learned"]) == 2
+        assert (await opened(journal))[1].beliefs == learning.beliefs
+
+    run(story())
+
+
+def test_a_person_who_takes_a_success_back_changes_nothing_that_is_believed():
+    async def story():
+        journal, book, learning = await learned(3)
+        before = learning.beliefs
+        record = await book.move(book.get("a2"), S.ROLLING_BACK, "asked for", 5e3, actor="ann")
+        await book.move(record, S.ROLLED_BACK, "asked for", 5e3, actor="ann")
+        await learning.look(5e3)
+        assert learning.beliefs is before and len(await journal.notes(["learned"])) == 3
+        assert (await opened(journal))[1].beliefs == before
+
+    run(story())
+
+
+def test_what_cannot_be_noted_is_learned_once_it_can():
+    async def story():
+        journal, book, learning = await learned(1)
+        for n in (4, 5):
+            await ends(book, n)
+        note, full = journal.note, StoreError("no space left on the disk")
+
+        async def refuse(*args, **kwargs):
+            raise full
+
+        journal.note = refuse
+        with pytest.raises(StoreError):
+            await learning.look(6e3)
+        assert learning.beliefs.trials == 1
+        journal.note = note
+        assert await learning.look(7e3)
+        assert learning.beliefs.trials == 3 and len(await journal.notes(["learned"])) == 3
+
+    run(story())
+
+
 def test_beliefs_outlive_the_rows_that_they_came_from():
     async def story():
         journal, book, learning = await learned(6)
@@ -135,7 +198,7 @@ def test_a_journal_of_an_earlier_version_is_read():
         await journal.note("learned", "of an action that was given up", at=1.0, action_id="gone")
         module_book = Book(journal)  # nothing in memory: as if hundreds of others had come since
         learning = Learning(module_book)
-        await learning.open()
+        await learning.open(1e6)
         assert learning.beliefs.trials == 4
 
     run(story())

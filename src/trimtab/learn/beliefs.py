@@ -58,6 +58,12 @@ class Story:
         past = self.past.plus(outcome.context.labels, _tally(outcome))
         return Story(self.trials + 1, self.successes + _success(outcome), told, past)
 
+    def corrected(self, known: Outcome, outcome: Outcome) -> Story:
+        """The story in which `known` turned out to be `outcome`: a change that was kept, and broke a guard after all."""
+        told = [outcome if one is known else one for one in self.told]
+        successes = self.successes - _success(known) + _success(outcome)
+        return replace(story_of(told, 0, 0), trials=self.trials, successes=successes)
+
     @property
     def consecutive_failures(self) -> int:
         """How many of the latest outcomes in a row were no success."""
@@ -97,14 +103,16 @@ class Beliefs:
         return cls().with_outcomes(outcomes)
 
     def with_outcomes(self, outcomes: Iterable[Outcome]) -> Beliefs:
-        """These beliefs with more outcomes, told in the order of time; those that are in already change nothing."""
+        """These beliefs with more outcomes, told in the order of time; the very same beliefs where all of them are in already.
+
+        An action has one outcome: a later one that says otherwise takes the place of the earlier.
+        """
         stories = dict(self.stories)
-        for outcome in sorted(outcomes, key=_when):
-            _add(stories, outcome)
-        return replace(self, stories=stories)
+        news = [_add(stories, outcome) for outcome in sorted(outcomes, key=_when)]
+        return replace(self, stories=stories) if any(news) else self
 
     def updated(self, outcome: Outcome) -> Beliefs:
-        """These beliefs with one more outcome; the same action's outcome counts once."""
+        """These beliefs with one more outcome; see `with_outcomes`."""
         return self.with_outcomes((outcome,))
 
     @property
@@ -161,11 +169,18 @@ def _when(outcome: Outcome) -> tuple[float, str]:
     return outcome.at, outcome.action_id
 
 
-def _add(stories: dict[Key, Story], outcome: Outcome) -> None:
+def _add(stories: dict[Key, Story], outcome: Outcome) -> bool:
+    """Tell one outcome; returns whether it was news."""
     key = (outcome.action_type, outcome.element)
     story = stories.get(key, Story())
-    if all(outcome.action_id != known.action_id for known in story.told):
+    known = next((one for one in story.told if one.action_id == outcome.action_id), None)
+    if known is None:
         stories[key] = story.plus(outcome)
+    elif outcome.at > known.at and replace(outcome, at=known.at) != known:
+        stories[key] = story.corrected(known, outcome)
+    else:
+        return False
+    return True
 
 
 def _success(outcome: Outcome) -> bool:

@@ -7,8 +7,6 @@ passes over them and a newer one goes on from them: `learned`, one for each outc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from trimtab.domain.actions import ActionRecord, JournalRow, Outcome
 from trimtab.execute.book import Book
 from trimtab.learn import Beliefs
@@ -28,27 +26,32 @@ class Learning:
         self._kept_at: float | None = None
         self._unkept = 0  # outcomes that no `beliefs` row has
 
-    async def open(self) -> None:
-        """Remember what earlier runs learned; what has ended since the last of them noted it counts too."""
+    async def open(self, now: float) -> None:
+        """Remember what earlier runs learned; what has ended since the last of them noted it is learned now."""
         kept = next(iter(await self._book.journal.notes(["beliefs"], 1)), None)
         self.beliefs = recall(kept.data) if kept is not None else Beliefs()
         self._kept_at = kept.at if kept is not None else None
         before = self.beliefs.trials
         rows = [row for row in await self._book.journal.notes(["learned"], LOOK_BACK) if kept is None or row.seq > kept.seq]
         outcomes = [outcome for row in rows if (outcome := await self._outcome_of(row)) is not None]
-        self.beliefs = self.beliefs.with_outcomes([*outcomes, *self._in_memory()])
+        self.beliefs = self.beliefs.with_outcomes(outcomes)
         self._unkept = self.beliefs.trials - before
+        for record in sorted(self._book.records, key=lambda record: record.since):
+            await self._learn(record, now)
 
     async def look(self, now: float) -> bool:
-        """Let what ended change what is believed, and note the belief before and after; returns whether anything ended."""
-        ended, self._book.ended = self._book.ended, []
-        for action_id in ended:
-            record = self._book.get(action_id)
-            if record.outcome is not None:
-                await self._learn(record, record.outcome, now)
+        """Let what ended change what is believed, and note the belief before and after; returns whether anything ended.
+
+        Where the journal cannot be written, what is left is learned the next time.
+        """
+        ended = self._book.ended
+        anything = bool(ended)
+        while ended:
+            await self._learn(self._book.get(ended[0]), now)
+            ended.pop(0)
         if self._unkept >= KEPT_EVERY:
             await self.keep(now)
-        return bool(ended)
+        return anything
 
     async def before_pruning(self, before: float, now: float) -> None:
         """Write down what the journal is about to give up: the beliefs row, or outcomes that none has yet."""
@@ -61,11 +64,10 @@ class Learning:
         await self._book.note("beliefs", reason, now, data=remember(self.beliefs))
         self._kept_at, self._unkept = now, 0
 
-    async def _learn(self, record: ActionRecord, outcome: Outcome, now: float) -> None:
-        before = self.beliefs.of(record.action)
-        self.beliefs = self.beliefs.updated(outcome)
-        self._unkept += 1
-        after = self.beliefs.of(record.action)
+    async def _learn(self, record: ActionRecord, now: float) -> None:
+        if (outcome := record.outcome) is None or (learned := self.beliefs.updated(outcome)) is self.beliefs:
+            return
+        before, after = self.beliefs.of(record.action), learned.of(record.action)
         where = f" at {record.action.context.words}" if record.action.context.words else ""
         reason = (
             f"P(success) {before.p_success:.2f} → {after.p_success:.2f}, P(harm) {before.p_harm:.2f} → {after.p_harm:.2f}, "
@@ -73,12 +75,11 @@ class Learning:
         )
         data = {"before": before.numbers(), "after": after.numbers(), "outcome": outcome_to(outcome)}
         await self._book.note("learned", reason, now, action_id=record.action_id, data=data)
+        self.beliefs = learned
+        self._unkept += 1
 
     async def _outcome_of(self, row: JournalRow) -> Outcome | None:
         if "outcome" in row.data:
             return outcome_from(row.data["outcome"])
         record = await self._book.journal.get(row.action_id)  # written by an earlier version
         return record.outcome if record is not None else None
-
-    def _in_memory(self) -> Iterator[Outcome]:
-        return (record.outcome for record in self._book.records if record.outcome is not None)
