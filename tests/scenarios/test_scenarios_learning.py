@@ -1,4 +1,4 @@
-"""What was learned of an action is told wherever it is explained: of a lever, of a job and of a policy, by command and by REST."""
+"""What was learned of an action is told where it is explained: of a lever, of a job and of a policy, by command and by REST."""
 
 from __future__ import annotations
 

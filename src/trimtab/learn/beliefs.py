@@ -4,7 +4,7 @@ Each (action type, element) has a `Past`, which keeps apart the contexts that ma
 
     success      Beta,   prior of 2 pseudo-trials at the action's own success probability
     harm         Beta,   prior Beta(1, 9): a tenth of all changes, held with the weight of ten trials
-    improvement  of a success: Normal–Gamma, prior of 2 pseudo-trials at the action's expected improvement, spread as wide as itself
+    improvement  of a success: Normal–Gamma, prior of 2 pseudo-trials at the action's expected improvement, as wide as itself
 
 The expected gain of an action is improvement × P(success): what fails is undone and brings nothing. Failures are in P(success)
 alone, and not in the improvement as well; what they cost is in P(harm).
@@ -201,7 +201,7 @@ def _success_prior(action: OptimizationAction, help_: Tally) -> Prior:
 
 
 def _improvement(action: OptimizationAction, past: Past, labels: Labels, help_: Tally) -> tuple[float, float]:
-    """Mean and lower bound of a success's improvement, over all readings and models; a cell is shrunk to the whole as success is."""
+    """Mean and lower bound of a success's improvement over all readings and models; a cell is shrunk as success is."""
     prior, spread = action.expected_improvement, max(abs(action.expected_improvement), SMALLEST_SPREAD)
     parts = [part for part in past.cells(labels) if part[0] > NEGLIGIBLE] or [(1.0, 0.0, EMPTY, EMPTY)]
     total = sum(part[0] for part in parts)
