@@ -15,7 +15,7 @@ from trimtab.domain.errors import Conflict, NotFound, StoreError
 from trimtab.domain.forecasts import Expected, Foretold, Reached, Subject
 from trimtab.domain.goals import Goal, GoalState
 from trimtab.domain.levers import ActionPriority, Reversibility
-from trimtab.domain.metrics import Health, Series, Trust
+from trimtab.domain.metrics import Aggregate, Health, Series, Trust
 from trimtab.domain.verdicts import Verdict, VerdictStatus
 
 START = 1_772_357_400.0  # 2026-03-01T09:30:00Z
@@ -165,6 +165,14 @@ class FakeAgent:
             Foretold(disk, "disk_usage_percent: 70 % now", "", 3600.0, course, Reached(START + 7200, START, START + 1e300)),
             Foretold(Subject("load", "shop", "queue_length"), "queue_length: nothing is foretold: it stopped", "it stopped"),
         ]
+
+    async def past(
+        self, metric_id: str, start: float, end: float, step: float, aggregate: Aggregate
+    ) -> Sequence[tuple[float, float]]:
+        if metric_id != "host/host_cpu_percent":
+            raise NotFound(f"no series {metric_id!r} was ever written")
+        self.asked = (start, end, step, aggregate)
+        return [(start, 20.0), (start + step, NAN)]
 
     @property
     def counts(self) -> Mapping[ActionState, int]:

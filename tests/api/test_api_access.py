@@ -157,7 +157,7 @@ def api_routes() -> list[APIRoute]:
 
 
 def test_no_route_escapes(api_routes: list[APIRoute], token_client: Callable[[str | None], httpx.Client]) -> None:
-    assert len(api_routes) == 19
+    assert len(api_routes) == 20
     client = token_client(None)
     for route in api_routes:
         for method in route.methods:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.fake_agent import FakeAgent
+from api.fake_agent import START, FakeAgent
 from trimtab.domain.actions import ActionState
 
 READS = [
@@ -26,6 +26,7 @@ READS = [
     "/agent/forecast",
     "/agent/forecast?hours=2&metric=queue_length",
     "/agent/forecast?metric=nobody",
+    "/agent/series/past?series=host/host_cpu_percent",
     "/metrics",
     "/healthz",
     "/readyz",
@@ -271,3 +272,43 @@ def test_a_challenge_is_answered_for_the_address_that_was_reached(open_client: h
 @pytest.mark.parametrize("word", ["", "short", "x" * 129, "spaces are not one", "0" * 16 + "\n"], ids=repr)
 def test_a_challenge_is_a_word_of_bounded_length(open_client: httpx.Client, word: str) -> None:
     assert open_client.get("/healthz", params={"challenge": word}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("", (START + 100 - 3600, START + 100, 10.0, "mean")),
+        (f"&start={START - 30 * 86400}&end={START}", (START - 30 * 86400, START, 21_600.0, "mean")),
+        (f"&start={START - 30 * 86400}&end={START}&step=7", (START - 30 * 86400, START, 300.0, "mean")),
+        (
+            "&start=2025-11-20T10:00:00Z&end=2025-11-20T11:00:00Z&step=300&aggregate=max",
+            (1763632800.0, 1763636400.0, 300.0, "max"),
+        ),
+        ("&start=2025-11-20T10:00:00Z&end=2025-11-20T12:00:00%2B01:00&step=60", (1763632800.0, 1763636400.0, 60.0, "mean")),
+    ],
+    ids=["the last hour", "a month", "too many steps", "by name", "with a zone"],
+)
+def test_the_past_of_a_series_comes_in_steps_that_fit(
+    open_client: httpx.Client, agent: FakeAgent, asked: str, expected: tuple[Any, ...]
+) -> None:
+    answer = strict(open_client.get(f"/agent/series/past?series=host/host_cpu_percent{asked}").text)
+    assert agent.asked == expected
+    start, _, step, aggregate = expected
+    assert (answer["step_seconds"], answer["aggregate"]) == (step, aggregate)
+    assert answer["samples"] == [[start, 20.0], [start + step, None]]
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "says"),
+    [
+        ("series=nobody", 404, "nobody"),
+        ("", 422, "series"),
+        ("series=host/host_cpu_percent&start=2025-11-20T10:00:00", 422, "start"),
+        ("series=host/host_cpu_percent&start=2000&end=1000", 404, "later than its end"),
+        ("series=host/host_cpu_percent&step=0", 422, "step"),
+        ("series=host/host_cpu_percent&aggregate=median", 422, "aggregate"),
+    ],
+)
+def test_a_past_that_cannot_be_told_is_refused(open_client: httpx.Client, asked: str, status: int, says: str) -> None:
+    answer = open_client.get(f"/agent/series/past?{asked}")
+    assert answer.status_code == status and says in answer.text

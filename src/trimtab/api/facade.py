@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from trimtab.domain.actions import ActionRecord, ActionState, JournalRow, Plan
 from trimtab.domain.forecasts import Foretold
 from trimtab.domain.goals import GoalState
-from trimtab.domain.metrics import Series, Trust
+from trimtab.domain.metrics import Aggregate, Series, Trust
 
 SeriesRow = tuple[Series, float | None, float | None, Trust]  # series, latest value, its Unix seconds, health
 
@@ -70,6 +70,12 @@ class AgentFacade(Protocol):
 
     async def forecast(self, seconds: float, metric: str | None = None) -> Sequence[Foretold]:
         """What is expected within `seconds`. Raises `NotFound` for an unknown metric, `StoreError`."""
+        ...
+
+    async def past(
+        self, metric_id: str, start: float, end: float, step: float, aggregate: Aggregate
+    ) -> Sequence[tuple[float, float]]:
+        """(begin, figure) of each bucket of `step` seconds that overlaps the range and holds a sample. Raises `NotFound`."""
         ...
 
     async def explain(self, action_id: str) -> tuple[ActionRecord, Sequence[JournalRow]]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from trimtab.domain.actions import ActionState, ActionStatus, Choice
 from trimtab.domain.direction import Direction
 from trimtab.domain.levers import ActionPriority, LeverValue, Reversibility
-from trimtab.domain.metrics import Health, MetricType
+from trimtab.domain.metrics import Aggregate, Health, MetricType
 from trimtab.domain.verdicts import VerdictStatus
 
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-03-01T09:30:00.000Z"])]
@@ -311,6 +311,18 @@ class ForecastOut(BaseModel):
     reached: ReachedOut | None = Field(description="null where no steady trend leads there.")
     step_seconds: float | None = Field(examples=[3600.0])
     course: list[ExpectedOut] = Field(description="The steps ahead, in order.")
+
+
+class PastOut(BaseModel):
+    """The past of a series, in steps."""
+
+    metric_id: str = Field(examples=['checkout/p95_seconds{route="/pay"}'])
+    aggregate: Aggregate
+    step_seconds: float = Field(examples=[300.0])
+    samples: list[tuple[float, float | None]] = Field(
+        description="(begin of the step in Unix seconds, figure); steps without a sample are left out.",
+        examples=[[[1763632800.0, 0.18], [1763633100.0, 0.21]]],
+    )
 
 
 class StateOut(BaseModel):

@@ -9,13 +9,26 @@ from typing import Annotated
 
 from fastapi import FastAPI, Path, Query
 from fastapi.responses import PlainTextResponse
+from pydantic import AwareDatetime
 from starlette.requests import Request
 from starlette.responses import Response
 
 from trimtab.api import views
 from trimtab.api.facade import AgentFacade
-from trimtab.api.models import ActionDetailOut, ActionOut, AliveOut, ForecastOut, GoalOut, PlanOut, ReadyOut, SeriesOut, StatusOut
-from trimtab.api.problems import problem
+from trimtab.api.models import (
+    ActionDetailOut,
+    ActionOut,
+    AliveOut,
+    ForecastOut,
+    GoalOut,
+    PastOut,
+    PlanOut,
+    ReadyOut,
+    SeriesOut,
+    StatusOut,
+)
+from trimtab.api.problems import Refused, problem
+from trimtab.domain.metrics import Aggregate
 
 Count = Annotated[int, Query(ge=1, le=1000, description="How many, newest first.")]
 ActionIdPath = Annotated[str, Path(min_length=1, max_length=200, description="The action's id.")]
@@ -27,6 +40,10 @@ Challenge = Annotated[
     str | None,
     Query(min_length=16, max_length=128, pattern="^[A-Za-z0-9_-]+$", description="A random word, a new one each time."),
 ]
+Moment = Annotated[AwareDatetime | None, Query(description="RFC 3339 with a zone, or Unix seconds.")]
+STEPS = (1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21_600.0, 86_400.0)  # seconds that a fitting step may have
+FITTING_STEPS = 500  # that an answer has at most where no step is asked for: as many as a chart shows
+MOST_STEPS = 11_000  # that an answer may have, as with Prometheus
 NO_SUCH_ACTION = "No action has this id."
 STORE_DOWN = "The store cannot be used right now."
 
@@ -48,6 +65,11 @@ class Reading:
             tags=["agent"],
             responses={404: {"description": "No series is called so."}, 503: {"description": STORE_DOWN}},
         )(self.get_forecast)
+        app.get(
+            "/agent/series/past",
+            tags=["agent"],
+            responses={404: {"description": "No such series was ever written."}, 503: {"description": STORE_DOWN}},
+        )(self.get_past)
         app.get("/agent/actions/recent", tags=["actions"])(self.get_recent_actions)
         app.get(
             "/agent/actions/{action_id}",
@@ -90,6 +112,33 @@ class Reading:
     async def get_forecast(self, hours: Hours = 24.0, metric: MetricQuery = None) -> list[ForecastOut]:
         """What is expected of goals, guards, what can be full, load and cost; or of every series called `metric`."""
         return [views.forecast(found) for found in await self._agent.forecast(hours * 3600.0, metric)]
+
+    async def get_past(
+        self,
+        series: Annotated[str, Query(min_length=1, max_length=4096, description="The metric_id of a series.")],
+        start: Moment = None,
+        end: Moment = None,
+        step: Annotated[
+            float | None,
+            Query(ge=1.0, le=86400.0, description="Seconds; a longer one is taken where these would be too many steps."),
+        ] = None,
+        aggregate: Annotated[Aggregate, Query(description="What each step is summed up to.")] = Aggregate.MEAN,
+    ) -> PastOut:
+        """What a series was, in steps: the last hour, or from `start` to `end`. Long steps are read from roll-ups."""
+        until = self._agent.now() if end is None else end.timestamp()
+        since = until - 3600.0 if start is None else start.timestamp()
+        if since > until:
+            raise Refused(404, "no time lies in this range: its start is later than its end")
+        wanted, most = (STEPS[0], FITTING_STEPS) if step is None else (step, MOST_STEPS)
+        fits = (each for each in (wanted, *STEPS) if each >= wanted and (until - since) / each <= most)
+        seconds = next(fits, STEPS[-1])
+        found = await self._agent.past(series, since, until, seconds, aggregate)
+        return PastOut(
+            metric_id=series,
+            aggregate=aggregate,
+            step_seconds=seconds,
+            samples=[(at, views.finite(it)) for at, it in found],
+        )
 
     async def get_metrics(self) -> Response:
         """The agent in the Prometheus text format."""

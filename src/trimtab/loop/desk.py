@@ -15,11 +15,11 @@ from trimtab.domain.access import proof
 from trimtab.domain.actions import OURSELVES, ActionRecord, JournalRow, OptimizationAction, Plan
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.diagnosis import Change
-from trimtab.domain.errors import Conflict, StoreError
+from trimtab.domain.errors import Conflict, NotFound, StoreError
 from trimtab.domain.forecasts import Foretold
 from trimtab.domain.goals import GoalState
 from trimtab.domain.levers import LeverValue
-from trimtab.domain.metrics import Series, Trust
+from trimtab.domain.metrics import Aggregate, Series, Trust
 from trimtab.execute import requests
 from trimtab.execute.regulation import Regulations
 from trimtab.loop.changes import recent_changes
@@ -138,6 +138,15 @@ class Desk:
     def now(self) -> float:
         """The agent's time, Unix seconds."""
         return self.clock.now()
+
+    async def past(
+        self, metric_id: str, start: float, end: float, step: float, aggregate: Aggregate
+    ) -> Sequence[tuple[float, float]]:
+        """(begin, figure) of each bucket of `step` seconds of one series, from the store. Raises `NotFound`."""
+        found = await self.parts.store.downsampled(metric_id, start, end, step, aggregate)
+        if not found and all(series.metric_id != metric_id for series in await self.parts.store.series()):
+            raise NotFound(f"no series {metric_id!r} was ever written", remedy="GET /agent/series names those that are read")
+        return found
 
     async def explain(self, action_id: str) -> tuple[ActionRecord, list[JournalRow]]:
         """An action with every row that the journal has of it. Raises `NotFound`."""
