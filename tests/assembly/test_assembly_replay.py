@@ -44,12 +44,12 @@ def config(tmp_path):
     return path
 
 
-def record(path, values, levers="4", policy="lru", gap=range(0)):
+def record(path, values, levers="4", policy="lru", gap=range(0), every=10):
     with path.open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["timestamp", "shop_p95_seconds", "shop/workers", "shop/policy"])
         for i, value in enumerate(values):
-            table.writerow([MONDAY + 10 * i, "" if i in gap else f"{value:.4f}", levers, policy])
+            table.writerow([MONDAY + every * i, "" if i in gap else f"{value:.4f}", levers, policy])
     return path
 
 
@@ -79,6 +79,21 @@ def test_a_surge_of_the_past_is_noticed_when_it_came_and_nothing_is_set(config, 
     assert found.records[0].action.created_at == pytest.approx(MONDAY + 1200.0, abs=120.0)
     assert all(record.action.from_value == 4 for record in tried(found))  # what a try asked for is forgotten with it
     assert found.missed_seconds["goal:shop_p95_seconds"] == pytest.approx(1200.0, rel=0.1)
+
+
+def test_what_was_recorded_more_rarely_than_the_loop_looks_is_replayed_at_its_own_pace(config, tmp_path):
+    found = live(config, record(tmp_path / "past.csv", surge(), every=120))
+    assert found.records
+    assert found.missed_seconds["goal:shop_p95_seconds"] == pytest.approx(120 * 120.0, rel=0.1)
+    seconds, reason = found.held["goal:shop_p95_seconds"]
+    assert 0.0 < seconds < 1200.0 and "samples" in reason, "only until there are enough of them"
+
+
+def test_times_may_be_written_as_people_write_them(config, tmp_path):
+    path = tmp_path / "past.csv"
+    path.write_text("timestamp,shop_p95_seconds\n2026-01-05T01:00:00,0.2\n2026-01-05T02:00:30+01:00,0.3\n")
+    settings = load_settings(config)
+    assert asyncio.run(extent(settings, read_csv(path, settings))) == Stretch(MONDAY + 3600.0, MONDAY + 3630.0)
 
 
 def test_the_same_past_tells_the_same_story(config, tmp_path):
@@ -143,6 +158,7 @@ def test_a_data_folder_is_read_beside_its_agent_with_the_levers_as_they_were(con
     [
         ("time,x\n1,2\n", "is no recording"),
         ("timestamp,shop_p95_seconds\n1,fast\n", "line 2, shop_p95_seconds: 'fast' is no number"),
+        ("timestamp,shop_p95_seconds\nyesterday,1\n", "line 2, timestamp: 'yesterday' is no time: write"),
         ("timestamp,shop_p95_seconds\nnan,1\n", "timestamp: nan is no finite number"),
         ("timestamp,shop/workers\n1,many\n", "line 2, shop/workers"),
         ("timestamp,shop/policy\n1,fifo\n", "none of one of lru, lfu"),

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from trimtab.assembly.simulation import Simulation, Tally, live_through
 from trimtab.assembly.wiring import Stores, assemble
 from trimtab.config import Settings, locks_of
+from trimtab.config.settings import MonitoringSettings
 from trimtab.domain.errors import ConfigError
 from trimtab.domain.lever_series import as_number, lever_series
 from trimtab.domain.levers import LeverSpec, LeverValue
@@ -110,7 +111,11 @@ async def replay(
     read, so that nothing is proposed for it.
     """
     safety = settings.safety.model_copy(update={"simulation_mode": True})
-    settings = settings.model_copy(update={"safety": safety})
+    spacing = await _spacing(settings, recording, stretch)
+    monitoring = (
+        settings.monitoring if spacing < 1.1 * settings.monitoring.interval_seconds else _no_faster(settings.monitoring, spacing)
+    )
+    settings = settings.model_copy(update={"safety": safety, "monitoring": monitoring})
     clock, tally = VirtualClock(stretch.start), Tally()
     known = await recording.series()
     specs = _specs(settings)
@@ -146,6 +151,22 @@ async def extent(settings: Settings, recording: MetricStore) -> Stretch:
             remedy=f"It holds {there}",
         )
     return Stretch(min(start for start, _ in times), max(end for _, end in times))
+
+
+def _no_faster(monitoring: MonitoringSettings, seconds: float) -> MonitoringSettings:
+    """The same periods, none shorter than `seconds`: nobody looks more often than was recorded, nor calls that stale."""
+    periods = ("interval_seconds", "analysis_interval_seconds", "optimization_interval_seconds", "execution_interval_seconds")
+    return monitoring.model_copy(update={name: max(getattr(monitoring, name), seconds) for name in periods})
+
+
+async def _spacing(settings: Settings, recording: MetricStore, stretch: Stretch) -> float:
+    """Seconds from one sample to the next in the stretch: the median of the goal's series that is recorded most rarely."""
+    wanted = {goal.metric_name for goal in settings.goals}
+    seen = [
+        await recording.query(one.metric_id, stretch.start, stretch.end) for one in await recording.series() if one.name in wanted
+    ]
+    gaps = [float(np.median(np.diff([at for at, _ in samples]))) for samples in seen if len(samples) > 2]
+    return max(gaps, default=0.0)
 
 
 def opened(path: Path, settings: Settings) -> AbstractAsyncContextManager[MetricStore]:
@@ -243,10 +264,10 @@ def _count(tally: Tally, readings: Sequence[Reading]) -> None:
 
 
 def read_csv(path: Path, settings: Settings) -> MemoryMetricStore:
-    """A recording from a table with a column `timestamp` (Unix seconds) and one for each metric; empty cells are gaps.
+    """A recording from a table with a column `timestamp` (Unix seconds or ISO 8601) and one for each metric.
 
-    A column is named as the metric, or `element/metric` where there are several elements; one named as a lever's id holds what
-    that lever held. Raises `ConfigError` naming the line and the column of what cannot be read.
+    Empty cells are gaps. A column is named as the metric, or `element/metric` where there are several elements; one named as
+    a lever's id holds what that lever held. Raises `ConfigError` naming the line and the column of what cannot be read.
     """
     store = MemoryMetricStore()
     try:
@@ -265,7 +286,7 @@ def _readings(path: Path, table: csv.DictReader[str], settings: Settings) -> Ite
     series = {name: lever_series(levers[name]) if name in levers else _series(name, settings) for name in names}
     for row in table:
         where = f"{path}, line {table.line_num}"
-        at = _number(row["timestamp"], f"{where}, timestamp")
+        at = _number(row["timestamp"], f"{where}, timestamp", settings.timezone)
         for name in names:
             text = row[name]
             if text not in ("", None):
@@ -294,11 +315,13 @@ def _sample(text: str, lever: LeverSpec | None, where: str) -> float:
     return number
 
 
-def _number(text: str, where: str) -> float:
+def _number(text: str, where: str, timezone: str | None = None) -> float:
+    """The number in a cell; where a `timezone` is given, a moment in ISO 8601 serves too, as Unix seconds."""
     try:
-        number = float(text)
-    except (TypeError, ValueError):
-        raise ConfigError(f"{where}: {text!r} is no number") from None
+        number = float(text) if timezone is None else _moment(text, timezone)
+    except (TypeError, ValueError, ConfigError):
+        what = "no number" if timezone is None else "no time: write Unix seconds, or 2026-11-20T08:00:00"
+        raise ConfigError(f"{where}: {text!r} is {what}") from None
     if not isfinite(number):
         raise ConfigError(f"{where}: {text} is no finite number; leave the cell empty where nothing was measured")
     return number

@@ -50,6 +50,7 @@ class Simulation:
     goals: tuple[GoalState, ...]
     missed_seconds: Mapping[str, float]  # goal id → how long it counted as missed
     tally: Tally
+    held: Mapping[str, tuple[float, str]] = field(default_factory=dict)  # goal id → how long nothing rested on it, and why last
     rows: Mapping[str, Sequence[JournalRow]] = field(default_factory=dict)  # action id → its life
     moves: Mapping[str, int] = field(default_factory=dict)  # regulated lever id → how often its policy moved it
     regulation: Sequence[Mapping[str, Any]] = ()  # how each policy stood, see `Regulator.standing`
@@ -101,6 +102,7 @@ async def live_through(
 ) -> Simulation:
     """Turn the loop of an agent in virtual time for `seconds` from now, and tell what became of it."""
     missed: dict[str, float] = {}
+    held: dict[str, tuple[float, str]] = {}
     turns, start = 0, clock.now()
     until = start + seconds
     async with agent.running():
@@ -110,12 +112,25 @@ async def live_through(
             turns += 1
             for goal_id in agent.evidence.missed():
                 missed[goal_id] = missed.get(goal_id, 0.0) + clock.now() - now
+            for state in agent.goal_states():
+                if not state.trust.ok:
+                    before, _ = held.get(state.goal.goal_id, (0.0, ""))
+                    held[state.goal.goal_id] = before + clock.now() - now, state.trust.reason
             progress((clock.now() - start) / seconds)
         records = agent.book.records
         rows = {record.action_id: await stores.journal.history(record.action_id) for record in records}
         regulation = agent.regulation
         return Simulation(
-            seconds, turns, records, tuple(agent.goal_states()), missed, tally, rows, regulation.moves(), regulation.standing()
+            seconds,
+            turns,
+            records,
+            tuple(agent.goal_states()),
+            missed,
+            tally,
+            held,
+            rows,
+            regulation.moves(),
+            regulation.standing(),
         )
 
 

@@ -81,6 +81,7 @@ def _document(run: Simulation, origin: dict[str, Any]) -> dict[str, Any]:
             "moves": dict(run.moves),
             "credited": sum(record.success is True for record in run.records),
             "missed_seconds": dict(run.missed_seconds),
+            "held_seconds": {goal_id: seconds for goal_id, (seconds, _) in run.held.items()},
             "sums": dict(run.tally.sums),
         },
     }
@@ -135,10 +136,15 @@ def _print_goals(run: Simulation, document: dict[str, Any]) -> None:
             show.quantity(goal["metric_name"], goal["target_value"]),
             show.quantity(goal["metric_name"], goal["current_value"]),
             f"{run.missed_seconds.get(goal['goal_id'], 0.0) / 60.0:.1f} min",
+            f"{run.held.get(goal['goal_id'], (0.0, ''))[0] / 60.0:.1f} min",
         )
         for goal in document["goals"]
     ]
-    show.table("Goals", ("metric", "target", "at the end", "missed for"), goals)
+    show.table("Goals", ("metric", "target", "at the end", "missed for", "on hold for"), goals)
+    for goal in document["goals"]:
+        seconds, reason = run.held.get(goal["goal_id"], (0.0, ""))
+        if seconds > run.seconds / 2.0:
+            show.line(f"Nothing rested on {goal['metric_name']} most of the time, last because of this: {reason}.")
 
 
 @contextmanager
