@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from trimtab.plan.regulation.costs import Prices
 from trimtab.plan.regulation.forecast import Ways
 from trimtab.plan.regulation.knobs import Knob
-from trimtab.plan.regulation.model import Belief, crowding, r_sequence, reach_of
+from trimtab.plan.regulation.model import Belief, crowding, lightening, r_sequence, reach_of
 from trimtab.plan.regulation.past import Past
 
 Array = NDArray[np.float64]
@@ -54,6 +54,7 @@ class Setting:
     theta: Array  # (s,)
     steady: Array
     bend: Array
+    lighter: Array
     leads: Sequence[Array]  # steps (s,)
     prices: Prices
 
@@ -83,12 +84,13 @@ def weigh(
             places = _rule(setting, history, waiting, seen, first)
         history = [np.concatenate([places[:, :, i, np.newaxis], h[:, :, :-1]], axis=2) for i, h in enumerate(history)]
         now = load.paths[:, step]
-        demand, bend = setting.theta * now, setting.bend
+        demand, bend, steady = setting.theta * now, setting.bend, setting.steady
         for i, knob in enumerate(knobs):
             by = _in_effect(setting, i, history[i])
             demand, bend = demand * by, bend * crowding(knob, by)
+            steady = steady * lightening(knob, by, setting.lighter)
         after = np.maximum(waiting + (demand - 1.0) * past.every, 0.0)
-        says = reach_of(past, demand, 0.5 * (waiting + after), setting.steady, bend, now)
+        says = reach_of(past, demand, 0.5 * (waiting + after), steady, bend, now)
         waiting = after
         fails = 1.0 / (1.0 + np.exp(np.clip(-np.log(says) / SURE, -50.0, 50.0)))
         values = np.stack([setting.positions[i][places[:, :, i]] for i in range(len(knobs))], axis=-1)
@@ -127,6 +129,7 @@ def _setting(past: Past, knobs: Sequence[Knob], belief: Belief, drawn: Places, p
         belief.theta[drawn],
         belief.steady[drawn],
         belief.bend[drawn],
+        belief.lighter[drawn],
         leads,
         prices,
     )

@@ -13,14 +13,28 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trimtab.stats.scale import mad_sd
+
 Array = NDArray[np.float64]
 
 DAMPING = 0.85  # of the trend, a step
 GAINS = tuple((level, trend) for level in (0.4, 0.7, 1.0) for trend in (0.0, 0.2, 0.5))
 UNSEEN = 4.0  # moments' worth of ways that were never seen
+RARE = np.array([0.5, 0.17, 0.17, 0.06, 0.05, 0.05])  # weights of those ways: see `_unseen`
 LIKENESS = 0.25  # relative distance of two levels that are alike
 TURNING = 0.12  # difference of two trends that are alike, a step, relative to the level
 ANY = 0.05  # what a moment counts that is not like now at all
+NEIGHBOURS = 12.0  # moments' worth that are asked at least: what counts as alike is widened until there are as many
+
+STANDS_OUT = 3.0  # robust standard deviations of usual changes, from which on a change is taken at its word
+LEAST_OUT = 0.08  # of the level: less is nothing to turn for
+ONWARD = np.array([0.0, 0.5, 1.0, 2.0])  # a change that stands out goes on by so many times itself,
+ODDS_UP, ODDS_DOWN = np.array([0.40, 0.25, 0.20, 0.15]), np.array([0.60, 0.20, 0.15, 0.05])  # with these odds
+FADES = 0.6  # what is left of it, a step
+FEWEST = 5  # changes before any of them can stand out
+WIDEST = 20.0
+TURNED = 2.0  # what follows from a change that stands out counts so many times all the rest
+BACK = 0.2  # odds that it was for one sample only
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +56,42 @@ def ways(load: Array, steps: int) -> Ways:
     >>> bool(abs(ways(np.full(30, 20.0), 4).mean - 20.0).max() < 1.0)
     True
     """
-    foreseen, errors, alike = _trend(load, steps)
-    unseen = _unseen(load[-1], steps)
-    paths = np.concatenate([foreseen + errors, foreseen * unseen])
-    rare = np.array([0.5, 0.17, 0.17, 0.06, 0.05, 0.05])
-    weights = np.concatenate([alike * alike.size / max(alike.sum(), 1e-12), UNSEEN * rare / rare.sum()])
-    return Ways(np.maximum(paths, 0.0), weights / weights.sum())
+    out = _standing_out(load)
+    foreseen, errors, alike = _trend(load, steps, out)
+    paths = [foreseen + errors, foreseen * _unseen(steps)]
+    weights = [alike * alike.size / max(alike.sum(), 1e-12), UNSEEN * RARE / RARE.sum()]
+    if out[-1]:
+        turned, odds = _turned(load, steps)
+        total = sum(float(part.sum()) for part in weights)
+        paths.append(turned)
+        weights.append(total * odds)
+    together = np.concatenate(weights)
+    return Ways(np.maximum(np.concatenate(paths), 0.0), together / together.sum())
 
 
-def _unseen(now: float, steps: int) -> Array:
+def _standing_out(load: Array) -> NDArray[np.bool_]:
+    """Samples (n,) that came with a change beyond all that is usual."""
+    changes = np.abs(np.diff(load))
+    if changes.size < FEWEST:
+        return np.zeros(load.size, dtype=bool)
+    least = np.maximum(STANDS_OUT * mad_sd(np.diff(load)), LEAST_OUT * load[:-1])
+    return np.concatenate([[False], changes > least])
+
+
+def _turned(load: Array, steps: int) -> tuple[Array, Array]:
+    """Ways (s, steps) that go on from a change that stands out, and their odds (s,) beside all other ways.
+
+    A sample is a mean over its interval: of a jump within the interval it shows a part, and of a ramp only where it has come by now.
+    So the next sample is likely to lie further on; by how much, nobody can know. Or it was for this sample only.
+    """
+    change = load[-1] - load[-2]
+    onward = load[-1] + change * ONWARD[:, np.newaxis] * np.cumsum(FADES ** np.arange(steps))
+    back = np.full((1, steps), load[-2])
+    odds = (1.0 - BACK) * (ODDS_UP if change > 0.0 else ODDS_DOWN)
+    return np.concatenate([onward, back]), TURNED * np.concatenate([odds, [BACK]])
+
+
+def _unseen(steps: int) -> Array:
     """Multiples (s, steps) of what is foreseen: as it is, wandering either way, and jumps of a half and of double."""
     h = np.arange(1.0, steps + 1.0)
     late = np.where(h >= 3, 1.0, 0.0)
@@ -59,17 +100,23 @@ def _unseen(now: float, steps: int) -> Array:
     )
 
 
-def _trend(load: Array, steps: int) -> tuple[Array, Array, Array]:
-    """The path that is foreseen (steps,), what earlier ones had missed (m, steps), and how like now each moment was (m,)."""
+def _trend(load: Array, steps: int, out: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
+    """The path that is foreseen (steps,), what earlier ones had missed (m, steps), and how like now each moment was (m,).
+
+    Where a change stood out (`out`), all that was before counts for nothing: the level is what was seen, the trend stays.
+    """
     gains = np.array(GAINS)
     level, slope = np.full(len(gains), load[0]), np.zeros(len(gains))
     levels, slopes, cost = np.empty((load.size, len(gains))), np.empty((load.size, len(gains))), np.zeros(len(gains))
-    for i, value in enumerate(load.tolist()):
-        cost = 0.97 * cost + np.abs(value - level - DAMPING * slope)
+    for i, (value, anew) in enumerate(zip(load.tolist(), out.tolist(), strict=True)):
         guess = level + DAMPING * slope
-        new = guess + gains[:, 0] * (value - guess)
-        slope = DAMPING * slope + gains[:, 1] * (new - guess)
-        level = new
+        if anew:
+            level, slope = np.full(len(gains), value), np.zeros(len(gains))
+        else:
+            cost = 0.97 * cost + np.abs(value - guess)
+            new = guess + gains[:, 0] * (value - guess)
+            slope = DAMPING * slope + gains[:, 1] * (new - guess)
+            level = new
         levels[i], slopes[i] = level, slope
     best = int(np.argmin(cost))
     fade = np.cumsum(DAMPING ** np.arange(1, steps + 1))
@@ -82,5 +129,13 @@ def _trend(load: Array, steps: int) -> tuple[Array, Array, Array]:
     errors = np.take_along_axis(errors, column, axis=1)
     near = np.abs(levels[:, best] - levels[-1, best]) / (LIKENESS * max(levels[-1, best], 1e-9))
     turned = np.abs(slopes[:, best] - slopes[-1, best]) / max(TURNING * levels[-1, best], 1e-9)
-    alike = np.exp(-0.5 * near**2 - 0.5 * turned**2) + ANY
-    return paths[-1], errors[usable], alike[usable]
+    return paths[-1], errors[usable], _alike(near[usable], turned[usable])
+
+
+def _alike(near: Array, turned: Array) -> Array:
+    """How much each moment counts (m,), by its distance from now in level and in trend; far ones more where few are near."""
+    distance, wide = 0.5 * near**2 + 0.5 * turned**2, 1.0
+    enough = min(NEIGHBOURS, 0.5 * near.size)
+    while (alike := np.exp(-distance / wide**2)).sum() < enough and wide < WIDEST:
+        wide *= 1.25
+    return np.asarray(alike + ANY)

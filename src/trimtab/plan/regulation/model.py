@@ -4,8 +4,8 @@ A queue in front of a resource. With `load` arriving, utilisation is ρ = load �
 in units of its target, is R (1 + k ρ / (1 − ρ)) in a steady state, and beyond saturation work piles up by ρ − 1 seconds each
 second (a fluid queue: Kleinrock 1976, "Queueing Systems II", ch. 2). f is (x / x₀)^−e for a lever whose raising helps
 (capacity) and r + (1 − r)(x − low) / (high − low) for one whose lowering helps (demand). All of θ, R, k, e, r and the lead
-times are uncertain: a cloud of particles is weighed by how well each explains the history (importance sampling with one round
-of refinement; Doucet, de Freitas & Gordon 2001). There is no chance in it: the cloud is a low-discrepancy sequence (Roberts
+times are uncertain: a cloud of particles is weighed by how well each explains the history (importance sampling in
+rounds that believe history more and more; Del Moral, Doucet & Jasra 2006). There is no chance in it: the cloud is a low-discrepancy sequence (Roberts
 2018, the R sequence).
 """
 
@@ -24,11 +24,16 @@ from trimtab.plan.regulation.past import Past, felt, track
 
 Array = NDArray[np.float64]
 
-PARTICLES = 320
+FIRST, PARTICLES = 1200, 320  # that are tried at first, and that are kept
+ROUNDS = (0.05, 0.2, 0.6, 1.0)  # how much of what history says is believed, round by round
+LEADS = np.array([0.0, 0.33, 0.67, 1.0, 1.33, 1.67, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 10.0])  # steps
 SPREAD = 0.2  # log scale of what the formula leaves unexplained
+SPREAD_LATE = 0.5  # the same while work waits: who waits for whom, and since when within the interval, the formula does not know
+SPREAD_BUSY = 0.1  # log scale of what it leaves unexplained of the utilisation that the element tells
 WORTH_OF_HISTORY = 20.0  # samples: more of them say no more than so many, for the formula is only nearly right
 EARLY_LEAD = 120.0  # seconds: scale of a lead time that is not as declared
 UNSURE = 0.15  # relative: by how much capacity may differ all the same, since the formula is only nearly right
+NEXT_TO_NOTHING = 0.02  # utilisation that is not told from none
 FULL = 0.97  # ρ from which on the steady state is no longer told by the formula
 
 
@@ -41,6 +46,7 @@ class Belief:
     bend: Array  # k
     shape: tuple[Array, ...]  # e or r of each knob (s,)
     leads: tuple[Array, ...]  # seconds (s,)
+    lighter: Array  # q (s,): R falls with what a request asks, to this power
     backlog: Array  # seconds of work that wait now
 
     def factor(self, place: int, knob: Knob, positions: Array) -> Array:
@@ -72,6 +78,11 @@ def crowding(knob: Knob, by: Array) -> Array:
     return np.asarray(np.sqrt(by)) if counted(knob) else np.ones_like(by)
 
 
+def lightening(knob: Knob, by: Array, lighter: Array) -> Array:
+    """By what R is multiplied where a knob's factor is `by`: what asks less of the element may be answered sooner, too."""
+    return np.asarray(by**lighter) if knob.help < 0 else np.ones_like(by)
+
+
 def counted(knob: Knob) -> bool:
     """Whether a knob says how many of something there are."""
     return knob.help > 0 and knob.spec.kind is LeverKind.INTEGER
@@ -80,15 +91,15 @@ def counted(knob: Knob) -> bool:
 def learn(past: Past, knobs: Sequence[Knob], moves: Sequence[Move], missed: NDArray[np.bool_]) -> Belief:
     """What `past` says of the element. `missed` (n,): rows with a goal missed, for elements without a goal to be held below."""
     tracks = [track(moves, knob.spec.lever_id, knob.value) for knob in knobs]
+    stays = [_stays(past, knob, when, values) for knob, (when, values) in zip(knobs, tracks, strict=True)]
     cloud = _prior(past, knobs, missed, tracks)
-    for last in (False, True):
-        score, backlog = _explain(past, knobs, tracks, cloud, missed)
-        weight = np.exp(score - score.max())
-        chosen = _resample(weight)
-        if last:
-            break
-        cloud = _jitter(cloud[chosen], knobs)
-    best = cloud[chosen]
+    lowest, highest = cloud.min(axis=0), cloud.max(axis=0)
+    for believed in ROUNDS:
+        score, backlog = _explain(past, knobs, stays, cloud, missed)
+        chosen = _resample(np.exp(believed * (score - score.max())), PARTICLES)
+        if believed < 1.0:
+            cloud = np.clip(_jitter(cloud[chosen]), lowest, highest)
+    best, backlog = cloud[chosen], backlog[chosen]
     n = len(knobs)
     return Belief(
         np.exp(best[:, 0] + UNSURE * (2.0 * r_sequence(len(best), 1)[:, 0] - 1.0)),
@@ -96,8 +107,16 @@ def learn(past: Past, knobs: Sequence[Knob], moves: Sequence[Move], missed: NDAr
         np.exp(best[:, 2]),
         tuple(_shape(knob, best[:, 3 + place]) for place, knob in enumerate(knobs)),
         tuple(np.maximum(best[:, 3 + n + place], 0.0) for place in range(n)),
-        backlog[chosen],
+        np.clip(best[:, -2], 0.0, 1.2),
+        backlog,
     )
+
+
+def _jitter(cloud: Array) -> Array:
+    """Particles that were chosen twice are drawn apart, by a third of what the cloud still spreads."""
+    u = r_sequence(len(cloud), cloud.shape[1])
+    spread = np.maximum(cloud.std(axis=0), 0.02)
+    return np.asarray(cloud + (2.0 * u - 1.0) * spread * 0.6)
 
 
 def _shape(knob: Knob, raw: Array) -> Array:
@@ -109,13 +128,13 @@ def _shape(knob: Knob, raw: Array) -> Array:
 
 
 def _prior(past: Past, knobs: Sequence[Knob], missed: NDArray[np.bool_], tracks: Sequence[tuple[Array, Array]]) -> Array:
-    """(s, 3 + 2 knobs): log θ, log R, log k, the shape of each knob, the lead of each knob."""
-    u = r_sequence(PARTICLES, 3 + 2 * len(knobs))
-    calm = float(np.quantile(past.reach[past.told], 0.1)) if past.reach is not None and past.told.any() else 0.05
-    steady = np.log(max(calm, 1e-6)) + np.log(0.3) * u[:, 0]
+    """(s, 5 + 2 knobs): log θ, log R, log k, each knob's shape, each knob's lead, q, log of the utilisation told at saturation."""
+    u = r_sequence(FIRST, 5 + 2 * len(knobs))
+    calm = float(np.quantile(past.reach[past.told], 0.5)) if past.reach is not None and past.told.any() else 0.05
+    steady = np.log(max(calm, 1e-6)) + np.log(0.2) * u[:, 0]
     bend = np.log(0.15) + np.log(8.0) * u[:, 1]
     shapes = [_prior_shape(knob, u[:, 3 + place]) for place, knob in enumerate(knobs)]
-    held = np.zeros((PARTICLES, past.load.size))  # log of the product of f, as things stood
+    held = np.zeros((FIRST, past.load.size))  # log of the product of f, as things stood
     for knob, shape, (when, values) in zip(knobs, shapes, tracks, strict=True):
         stood = felt(past.times, past.every, when, values, knob.help, 0.0).mean(axis=1)
         held += np.log(factor(knob, _shape(knob, shape)[:, np.newaxis], stood[np.newaxis, :]))
@@ -128,7 +147,8 @@ def _prior(past: Past, knobs: Sequence[Knob], missed: NDArray[np.bool_], tracks:
         at_a_time = -2.0 * np.log(1.0 - 0.97 * u[:, 2]) * 0.5
         theta = np.minimum(steady + np.log(past.target_seconds) - units - at_a_time + 0.1, -most + np.log(1.1))
     leads = [_prior_lead(knob, u[:, 3 + len(knobs) + place]) for place, knob in enumerate(knobs)]
-    return np.column_stack([theta, steady, bend, *shapes, *leads])
+    busiest = np.where(u[:, -1] < 0.7, 0.0, np.log(0.1) * (u[:, -1] - 0.7) / 0.3)  # a ratio of one, most likely
+    return np.column_stack([theta, steady, bend, *shapes, *leads, u[:, -2], busiest])
 
 
 def _prior_shape(knob: Knob, u: Array) -> Array:
@@ -148,29 +168,44 @@ def _prior_lead(knob: Knob, u: Array) -> Array:
 
 
 def _explain(
-    past: Past, knobs: Sequence[Knob], tracks: Sequence[tuple[Array, Array]], cloud: Array, missed: NDArray[np.bool_]
+    past: Past, knobs: Sequence[Knob], stays: Sequence[_Stays], cloud: Array, missed: NDArray[np.bool_]
 ) -> tuple[Array, Array]:
     """The log likelihood (s,) of each particle, and the backlog (s,) that it would see now."""
     n = len(knobs)
+    late = np.asarray(missed | np.concatenate([[False], missed[:-1]]))
     demand = np.exp(cloud[:, :1]) * past.load[np.newaxis, :]  # (s, n)
     bend = np.exp(cloud[:, 2:3]) * np.ones((1, past.load.size))
-    for place, (knob, (when, values)) in enumerate(zip(knobs, tracks, strict=True)):
-        by = _felt_factor(past, knob, when, values, _shape(knob, cloud[:, 3 + place]), cloud[:, 3 + n + place])
+    light, lighter = np.ones(bend.shape), cloud[:, -2:-1]
+    for place, (knob, stood) in enumerate(zip(knobs, stays, strict=True)):
+        by = _felt_factor(knob, stood, _shape(knob, cloud[:, 3 + place]), cloud[:, 3 + n + place])
         demand = demand * by
         bend = bend * crowding(knob, by)
+        light = light * lightening(knob, by, lighter)
     piled = np.cumsum((demand - 1.0) * past.every, axis=1)
     waiting = piled - np.minimum(np.minimum.accumulate(piled, axis=1), 0.0)  # Lindley's recursion without a loop
     before = np.column_stack([np.zeros(len(cloud)), waiting[:, :-1]])
-    steady = np.exp(cloud[:, 1:2])
+    steady = np.exp(cloud[:, 1:2]) * light
     says = reach_of(past, demand, 0.5 * (before + waiting), steady, bend, past.load[np.newaxis, :])
     if past.reach is not None:
-        off = (np.log(np.maximum(past.reach, 1e-6))[np.newaxis, :] - np.log(says)) / SPREAD
+        off = (np.log(np.maximum(past.reach, 1e-6))[np.newaxis, :] - np.log(says)) / np.where(late, SPREAD_LATE, SPREAD)
         score = -2.5 * np.log1p(off**2 / 4.0)  # Student's t with 4 degrees of freedom
     else:
         odds = np.log(says) / SPREAD
         score = -np.logaddexp(0.0, np.where(missed[np.newaxis, :], -odds, odds))
+    if past.busy is not None:
+        score = score + _told_busy(past.busy, demand, cloud[:, -1:], late)
     share = min(1.0, WORTH_OF_HISTORY / max(int(past.told.sum()), 1))
     return np.asarray(share * (score * past.told).sum(axis=1)), waiting[:, -1]
+
+
+def _told_busy(busy: Array, demand: Array, part: Array, late: NDArray[np.bool_]) -> Array:
+    """The log likelihood (s, n) of the utilisation that the element tells, of which saturation is at `part` (s, 1) in logs.
+
+    While work waits it tells nothing but that.
+    """
+    says = np.minimum(demand, 1.0) * np.exp(part)
+    off = np.log(busy + NEXT_TO_NOTHING)[np.newaxis, :] - np.log(says + NEXT_TO_NOTHING)
+    return np.asarray(-2.5 * np.log1p((off / SPREAD_BUSY) ** 2 / 4.0) * ~late)
 
 
 def reach_of(past: Past, demand: Array, waiting: Array, steady: Array, bend: Array, load: Array) -> Array:
@@ -182,17 +217,30 @@ def reach_of(past: Past, demand: Array, waiting: Array, steady: Array, bend: Arr
     return np.asarray(steady * (1.0 + bend * rho / (1.0 - rho)) + late)
 
 
-def _felt_factor(past: Past, knob: Knob, when: Array, values: Array, shape: Array, leads: Array) -> Array:
-    """(s, n): the factor of a knob over each interval, with each particle's lead time rounded to a tenth of the longest."""
-    if not when.size:
-        return factor(knob, shape, np.array([values[0]]))[:, np.newaxis] * np.ones((1, past.times.size))
-    grid = np.unique(np.concatenate([np.zeros(1), np.quantile(np.maximum(leads, 0.0), np.linspace(0.0, 1.0, 16))]))
-    nearest = np.abs(leads[:, np.newaxis] - grid[np.newaxis, :]).argmin(axis=1)
-    out = np.empty((leads.size, past.times.size))
+@dataclass(frozen=True, slots=True)
+class _Stays:
+    """How much of each interval a knob was felt at each of its positions, for each lead time that it may have."""
+
+    positions: Array  # (p,)
+    leads: Array  # seconds (l,), rising
+    shares: Array  # (l, n, p)
+
+
+def _stays(past: Past, knob: Knob, when: Array, values: Array) -> _Stays:
+    positions = np.unique(values)
+    leads = past.every * LEADS if when.size else np.zeros(1)
+    stood = np.stack([felt(past.times, past.every, when, values, knob.help, lead) for lead in leads.tolist()])
+    return _Stays(positions, leads, np.stack([(stood == position).mean(axis=2) for position in positions], axis=2))
+
+
+def _felt_factor(knob: Knob, stays: _Stays, shape: Array, leads: Array) -> Array:
+    """(s, n): the factor of a knob over each interval, each particle's lead time rounded to one of those in `stays`."""
+    nearest = np.abs(np.maximum(leads, 0.0)[:, np.newaxis] - stays.leads[np.newaxis, :]).argmin(axis=1)
+    at = factor(knob, shape[:, np.newaxis], stays.positions[np.newaxis, :])  # (s, p)
+    out = np.empty((leads.size, stays.shares.shape[1]))
     for place in np.unique(nearest):
         mine = nearest == place
-        stood = felt(past.times, past.every, when, values, knob.help, float(grid[place]))
-        out[mine] = factor(knob, shape[mine][:, np.newaxis, np.newaxis], stood[np.newaxis]).mean(axis=2)
+        out[mine] = at[mine] @ stays.shares[place].T
     return out
 
 
@@ -209,14 +257,7 @@ def r_sequence(n: int, dimensions: int) -> Array:
     return np.asarray((0.5 + steps * np.arange(1, n + 1)[:, np.newaxis]) % 1.0)
 
 
-def _resample(weight: Array) -> NDArray[np.intp]:
-    """Systematic resampling: places (s,), each as often as its weight says."""
+def _resample(weight: Array, count: int) -> NDArray[np.intp]:
+    """Systematic resampling: places (count,), each as often as its weight says."""
     total = np.cumsum(weight) / weight.sum()
-    return np.searchsorted(total, (np.arange(weight.size) + 0.5) / weight.size).clip(0, weight.size - 1)
-
-
-def _jitter(cloud: Array, knobs: Sequence[Knob]) -> Array:
-    """Particles that were chosen twice are drawn apart, by a third of what the cloud still spreads."""
-    u = r_sequence(len(cloud), cloud.shape[1])
-    spread = np.maximum(cloud.std(axis=0), 0.02)
-    return np.asarray(cloud + (2.0 * u - 1.0) * spread * 0.6)
+    return np.searchsorted(total, (np.arange(count) + 0.5) / count).clip(0, weight.size - 1)

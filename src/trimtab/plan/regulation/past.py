@@ -21,6 +21,7 @@ LOAD_SUFFIXES = ("_per_second", "_rate", "_rps", "_qps")
 ARRIVALS = ("arriv", "request", "incoming", "offered")  # of several rates, those that are asked for and not those that come out
 IDLE = 0.02  # of the highest load: below it a mean response time is that of next to nobody
 LONGEST = 120  # samples that are looked at
+BUSY = ("utilization", "utilisation", "busy", "cpu", "saturation")  # in the name of a ratio that says how much is used
 INSIDE = 6  # points of a sample's interval at which the levers are looked at
 
 
@@ -41,6 +42,7 @@ class Past:
     target_seconds: float | None
     waits: bool  # the goal's metric counts what waits: it grows with load times waiting time
     told: NDArray[np.bool_]  # rows with load enough for the goal's metric to mean something
+    busy: Array | None = None  # share of its capacity that the element says it used, where it says so
 
 
 def load_names(view: RegulationView) -> tuple[str, ...]:
@@ -62,7 +64,8 @@ def past_of(view: RegulationView) -> Past | None:
     names = [*loads, *(goal.metric_name for goal in [*held, *sought])]
     if not loads or not (held or sought) or any(name not in view.metrics for name in names):
         return None
-    times, columns = _lined_up(view.metrics, names)
+    used = _busy_names(view, names)
+    times, columns = _lined_up(view.metrics, [*names, *used])
     if times.size < 2:
         return None
     reach = np.max([columns[goal.metric_name] / goal.target_value for goal in held], axis=0) if held else None
@@ -72,7 +75,20 @@ def past_of(view: RegulationView) -> Past | None:
     every = float(np.median(np.diff(times)))
     seconds = [t for goal in held if (t := _seconds(goal.metric_name, goal.target_value)) is not None]
     waits = bool(held) and infer_unit(held[0].metric_name) in (Unit.NONE, Unit.COUNT)
-    return Past(times, load, every, reach, worth, min(seconds, default=None), waits, told)
+    busy = np.max([_share(name, columns[name]) for name in used], axis=0) if used else None
+    return Past(times, load, every, reach, worth, min(seconds, default=None), waits, told, busy)
+
+
+def _busy_names(view: RegulationView, names: Sequence[str]) -> list[str]:
+    """The metrics that say how much of its capacity the element uses, where they have been seen as often as the rest."""
+    rows = min(view.metrics[name][0].size for name in names)
+    ratios = [name for name in sorted(view.metrics) if infer_unit(name) in (Unit.RATIO, Unit.PERCENT) and name not in names]
+    wanted = [name for name in ratios if any(word in name for word in BUSY)]
+    return [name for name in wanted if view.metrics[name][0].size >= rows and np.isfinite(view.metrics[name][1][-rows:]).all()]
+
+
+def _share(name: str, values: Array) -> Array:
+    return np.asarray(np.clip(values * (0.01 if infer_unit(name) is Unit.PERCENT else 1.0), 0.0, 1.0))
 
 
 def _seconds(name: str, target: float) -> float | None:
