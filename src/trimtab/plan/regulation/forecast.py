@@ -28,8 +28,8 @@ NEIGHBOURS = 12.0  # moments' worth that are asked at least: what counts as alik
 
 STANDS_OUT = 3.0  # robust standard deviations of usual changes, from which on a change is taken at its word
 LEAST_OUT = 0.08  # of the level: less is nothing to turn for
-ONWARD = np.array([0.0, 0.5, 1.0, 2.0])  # a change that stands out goes on by so many times itself,
-ODDS_UP, ODDS_DOWN = np.array([0.40, 0.25, 0.20, 0.15]), np.array([0.60, 0.20, 0.15, 0.05])  # with these odds
+ONWARD = np.array([0.0, 0.1, 0.25, 0.5, 1.0, 2.0])  # a change that stands out goes on by so many times itself,
+ODDS = np.array([0.25, 0.2, 0.2, 0.15, 0.15, 0.05])  # with these odds
 FADES = 0.6  # what is left of it, a step
 FEWEST = 5  # changes before any of them can stand out
 WIDEST = 20.0
@@ -87,8 +87,7 @@ def _turned(load: Array, steps: int) -> tuple[Array, Array]:
     change = load[-1] - load[-2]
     onward = load[-1] + change * ONWARD[:, np.newaxis] * np.cumsum(FADES ** np.arange(steps))
     back = np.full((1, steps), load[-2])
-    odds = (1.0 - BACK) * (ODDS_UP if change > 0.0 else ODDS_DOWN)
-    return np.concatenate([onward, back]), TURNED * np.concatenate([odds, [BACK]])
+    return np.concatenate([onward, back]), TURNED * np.concatenate([(1.0 - BACK) * ODDS, [BACK]])
 
 
 def _unseen(steps: int) -> Array:

@@ -33,6 +33,7 @@ SPREAD_BUSY = 0.1  # log scale of what it leaves unexplained of the utilisation 
 WORTH_OF_HISTORY = 20.0  # samples: more of them say no more than so many, for the formula is only nearly right
 EARLY_LEAD = 120.0  # seconds: scale of a lead time that is not as declared
 UNSURE = 0.15  # relative: by how much capacity may differ all the same, since the formula is only nearly right
+SOME = 24  # particles that each lead time is tried with
 NEXT_TO_NOTHING = 0.02  # utilisation that is not told from none
 FULL = 0.97  # ρ from which on the steady state is no longer told by the formula
 
@@ -94,12 +95,15 @@ def learn(past: Past, knobs: Sequence[Knob], moves: Sequence[Move], missed: NDAr
     stays = [_stays(past, knob, when, values) for knob, (when, values) in zip(knobs, tracks, strict=True)]
     cloud = _prior(past, knobs, missed, tracks)
     lowest, highest = cloud.min(axis=0), cloud.max(axis=0)
+    share = min(1.0, WORTH_OF_HISTORY / max(int(past.told.sum()), 1))
     for believed in ROUNDS:
         score, backlog = _explain(past, knobs, stays, cloud, missed)
-        chosen = _resample(np.exp(believed * (score - score.max())), PARTICLES)
+        chosen = _resample(np.exp(believed * share * (score - score.max())), PARTICLES)
         if believed < 1.0:
             cloud = np.clip(_jitter(cloud[chosen]), lowest, highest)
     best, backlog = cloud[chosen], backlog[chosen]
+    for place in range(len(knobs)):
+        best[:, 3 + len(knobs) + place] = _leads(past, knobs, stays, best, missed, place)
     n = len(knobs)
     return Belief(
         np.exp(best[:, 0] + UNSURE * (2.0 * r_sequence(len(best), 1)[:, 0] - 1.0)),
@@ -110,6 +114,27 @@ def learn(past: Past, knobs: Sequence[Knob], moves: Sequence[Move], missed: NDAr
         np.clip(best[:, -2], 0.0, 1.2),
         backlog,
     )
+
+
+def _leads(
+    past: Past, knobs: Sequence[Knob], stays: Sequence[_Stays], cloud: Array, missed: NDArray[np.bool_], place: int
+) -> Array:
+    """A knob's lead time for each particle (s,), weighed anew: few rows tell it, and among all that rounds may lose it.
+
+    Each lead time is tried with some of the particles (Rao-Blackwellised: Doucet, de Freitas, Murphy & Russell 2000).
+    """
+    column, grid = 3 + len(knobs) + place, stays[place].leads
+    if grid.size == 1:
+        return np.asarray(cloud[:, column])
+    some = cloud[:: max(1, len(cloud) // SOME)]
+    tried = np.repeat(some, grid.size, axis=0)
+    tried[:, column] = np.tile(grid, len(some))
+    score, _ = _explain(past, knobs, stays, tried, missed)
+    score = score.reshape(len(some), grid.size)
+    drawn = _prior_lead(knobs[place], (np.arange(500) + 0.5) / 500)
+    before = np.bincount(np.abs(drawn[:, np.newaxis] - grid).argmin(axis=1), minlength=grid.size) / drawn.size
+    weight = np.exp(score - score.max(axis=1, keepdims=True)).mean(axis=0) * (before + 1e-3)
+    return np.asarray(grid[_resample(weight, len(cloud))[np.argsort(r_sequence(len(cloud), 2)[:, 1])]])
 
 
 def _jitter(cloud: Array) -> Array:
@@ -194,8 +219,7 @@ def _explain(
         score = -np.logaddexp(0.0, np.where(missed[np.newaxis, :], -odds, odds))
     if past.busy is not None:
         score = score + _told_busy(past.busy, demand, cloud[:, -1:], late)
-    share = min(1.0, WORTH_OF_HISTORY / max(int(past.told.sum()), 1))
-    return np.asarray(share * (score * past.told).sum(axis=1)), waiting[:, -1]
+    return np.asarray((score * past.told).sum(axis=1)), waiting[:, -1]
 
 
 def _told_busy(busy: Array, demand: Array, part: Array, late: NDArray[np.bool_]) -> Array:

@@ -93,12 +93,16 @@ def _before(view: RegulationView, knobs: Sequence[Knob], past: Past) -> list[Arr
 
 
 def _candidates(view: RegulationView, knobs: Sequence[Knob], past: Past) -> Array:
-    """Configurations (c, knobs) within reach: help as far as it goes; relaxing one step at a time, not while a goal is missed."""
+    """Configurations (c, knobs) within reach: help as far as it goes; relaxing one step at a time, not while a goal is missed.
+
+    What has to be started is given back last: while anything else helps in its place, it is needed.
+    """
     missed = past.reach is not None and bool(past.reach[-1] > 1.0)
     allowed = []
+    stopgap = any(not counted(knob) and knob.value != knob.clip(knob.low if knob.help > 0 else knob.high) for knob in knobs)
     for knob in knobs:
         shut = guarded(knob, view.guards)
-        still = missed or past.times.size < FEWEST or _rests(view, knob, past)
+        still = missed or past.times.size < FEWEST or _rests(view, knob, past) or (stopgap and counted(knob))
         least = knob.value if still else knob.nudged(-1)
         within = [p for p in knob.positions().tolist() if (p - least) * knob.help >= 0.0]
         allowed.append([p for p in within if p == knob.value or (1 if p > knob.value else -1) not in shut])
