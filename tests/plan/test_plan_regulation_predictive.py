@@ -111,6 +111,46 @@ def test_bursts_that_came_before_may_come_again():
     assert steady.weights @ (steady.paths[:, 0] > 25.0) < 0.02
 
 
+def test_a_change_that_stands_out_is_taken_at_its_word_and_may_go_on():
+    calm = np.random.default_rng(5).normal(14.0, 0.4, 40)
+    foreseen = ways(np.append(calm, 28.0), 5)
+    assert foreseen.mean[0] > 25.0
+    assert foreseen.weights @ (foreseen.paths[:, 0] > 34.0) > 0.1
+    assert foreseen.weights @ (foreseen.paths[:, 0] < 18.0) > 0.05  # or it was for this sample only
+
+
+def test_a_lead_time_that_one_move_has_shown_is_known():
+    rng, stood = np.random.default_rng(2), np.where(np.arange(60) < 24, 1.0, 2.0)  # set at 20, serving four samples later
+    load = rng.normal(8.0, 0.3, 60)
+    used = load / (10.0 * stood)
+    made = [Move("web/servers", 1, 2, 60.0 * 20.0 + 1.0, "")]
+    seen = view(0.1 * (1.0 + 0.5 * used / (1.0 - used)), load, moves=made, levers=((SERVERS, 2),), web_busy_ratio=used)
+    past, knobs = past_of(seen), knobs_of(seen)
+    belief = learn(past, knobs, seen.moves, missed_rows(past, knobs, seen.moves))
+    assert np.quantile(belief.leads[0], [0.2, 0.8]) == pytest.approx([240.0, 240.0], abs=45.0)
+
+
+def test_a_utilisation_that_is_told_makes_the_capacity_known():
+    load = np.random.default_rng(3).normal(8.0, 0.3, 12)
+    seen = view([0.1] * 12, load, web_busy_ratio=load / 30.0)
+    past, knobs = past_of(seen), knobs_of(seen)
+    spread = {}
+    for name, known in (("told", past), ("untold", replace(past, busy=None))):
+        belief = learn(known, knobs, (), missed_rows(known, knobs, ()))
+        three = 1.0 / (belief.theta * belief.factor(0, knobs[0], np.array([3.0]))[:, 0])
+        spread[name] = np.quantile(three, [0.1, 0.5, 0.9])
+    assert spread["told"][1] == pytest.approx(30.0, rel=0.15)
+    assert np.ptp(np.log(spread["told"])) < 0.6 * np.ptp(np.log(spread["untold"]))
+
+
+def test_what_has_to_be_started_is_given_back_last():
+    servers = replace(SERVERS, settle_seconds=0.0)
+    dimmed = view([0.11] * 30, [12.0] * 30, levers=((servers, 4), (DIMMER, 0.5)))
+    assert {move.lever_id for move in Predictive().next(dimmed)} == {"web/dimmer"}
+    full = view([0.11] * 30, [12.0] * 30, levers=((servers, 4), (DIMMER, 1.0)))
+    assert [(move.lever_id, move.to_value) for move in Predictive().next(full)] == [("web/servers", 3)]
+
+
 def test_a_trend_is_carried_on():
     assert ways(np.linspace(10.0, 30.0, 21), 5).mean[-1] > 31.0
 

@@ -81,7 +81,7 @@ def _standing_out(load: Array) -> NDArray[np.bool_]:
 def _turned(load: Array, steps: int) -> tuple[Array, Array]:
     """Ways (s, steps) that go on from a change that stands out, and their odds (s,) beside all other ways.
 
-    A sample is a mean over its interval: of a jump within the interval it shows a part, and of a ramp only where it has come by now.
+    A sample is a mean over its interval: of a jump within the interval it shows a part, of a ramp half of its last stretch.
     So the next sample is likely to lie further on; by how much, nobody can know. Or it was for this sample only.
     """
     change = load[-1] - load[-2]

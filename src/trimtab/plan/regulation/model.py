@@ -3,10 +3,11 @@
 A queue in front of a resource. With `load` arriving, utilisation is ρ = load · θ · Π f(x) over the levers; the goal's metric,
 in units of its target, is R (1 + k ρ / (1 − ρ)) in a steady state, and beyond saturation work piles up by ρ − 1 seconds each
 second (a fluid queue: Kleinrock 1976, "Queueing Systems II", ch. 2). f is (x / x₀)^−e for a lever whose raising helps
-(capacity) and r + (1 − r)(x − low) / (high − low) for one whose lowering helps (demand). All of θ, R, k, e, r and the lead
-times are uncertain: a cloud of particles is weighed by how well each explains the history (importance sampling in
-rounds that believe history more and more; Del Moral, Doucet & Jasra 2006). There is no chance in it: the cloud is a low-discrepancy sequence (Roberts
-2018, the R sequence).
+(capacity) and r + (1 − r)(x − low) / (high − low) for one whose lowering helps (demand); the latter takes R down with it, by f^q.
+Where the element tells a utilisation, ρ is expected to be it, or in proportion to it. All of θ, R, k, e, r, q and the lead times
+are uncertain: a cloud of particles is weighed by how well each explains the history (importance sampling in rounds that believe
+history more and more; Del Moral, Doucet & Jasra 2006, "Sequential Monte Carlo samplers", JRSS B 68). There is no chance in it:
+the cloud is a low-discrepancy sequence (Roberts 2018, the R sequence).
 """
 
 from __future__ import annotations
@@ -153,7 +154,7 @@ def _shape(knob: Knob, raw: Array) -> Array:
 
 
 def _prior(past: Past, knobs: Sequence[Knob], missed: NDArray[np.bool_], tracks: Sequence[tuple[Array, Array]]) -> Array:
-    """(s, 5 + 2 knobs): log θ, log R, log k, each knob's shape, each knob's lead, q, log of the utilisation told at saturation."""
+    """(s, 5 + 2 knobs): log θ, log R, log k, each knob's shape, each knob's lead, q, log of what is told at saturation."""
     u = r_sequence(FIRST, 5 + 2 * len(knobs))
     calm = float(np.quantile(past.reach[past.told], 0.5)) if past.reach is not None and past.told.any() else 0.05
     steady = np.log(max(calm, 1e-6)) + np.log(0.2) * u[:, 0]
