@@ -18,7 +18,7 @@ short = $(if $(filter-out 0,$(SHORT)),$(1),$(2))
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-services check format bench bench-verdicts bench-learning bench-search bench-stability bench-cluster bench-analysis bench-diagnosis bench-forecasts bench-metric-store bench-screening bench-ingest bench-unknown bench-demo bench-blast bench-bad-data bench-api bench-stores bench-overhead bench-startup chaos dist constraints which-python clean
+.PHONY: help install demo test test-services check format bench bench-verdicts bench-learning bench-search bench-stability bench-cluster bench-analysis bench-detection bench-diagnosis bench-forecasts bench-metric-store bench-screening bench-ingest bench-unknown bench-demo bench-blast bench-bad-data bench-api bench-stores bench-overhead bench-startup chaos dist constraints which-python clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -95,7 +95,7 @@ bench-stability: $(VENV)/.dev ## square-wave load, a second hand on the lever, a
 bench-cluster: $(VENV)/.dev ## load followed on the web cluster, beside rule managers and peers (SHORT=1: some cells, no test)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) benchmarks/web_cluster.py $(call short,--short,)
 
-bench-analysis: bench-diagnosis bench-forecasts bench-metric-store bench-screening bench-ingest ## what the analysis stage promises: each of its benches
+bench-analysis: bench-detection bench-diagnosis bench-forecasts bench-metric-store bench-screening bench-ingest ## what the analysis stage promises: each of its benches
 
 bench-metric-store: $(VENV)/.bench ## how fast the metric store takes samples in, how small they rest, how soon a range is read
 	$(PY) benchmarks/metric_store.py --seed $(or $(SEED),1) $(call short,--short,)
@@ -107,6 +107,9 @@ bench-ingest: $(VENV)/.dev ## what is pushed: speed, damage, overload, and a rea
 	$(PY) benchmarks/ingest.py $(call short,--short,)
 
 DATA ?= ../shared/data
+
+bench-detection: $(VENV)/.bench ## the deep detector: NAB, metrics of servers, false incidents a week, cost beside river (DATA: nab-dev and asd-dev)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) benchmarks/detection.py --data $(DATA) --seed $(or $(SEED),1) $(call short,--short,)
 
 bench-diagnosis: $(VENV)/.dev ## is the root cause among the first that a diagnosis names? (DATA: the folder with petshop-dev)
 	$(PY) benchmarks/diagnosis.py --data $(DATA) $(call short,--short,)

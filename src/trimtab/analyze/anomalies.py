@@ -24,7 +24,7 @@ class _Watched:
 
 
 class AnomalyWatch:
-    """Symptoms of kind `anomaly`: an incident begins with the detector's alert and lasts while the score stays at 0.5 or more."""
+    """Symptoms of kind `anomaly`: each lasts as long as the incident that its detector is in."""
 
     def __init__(self, threshold_stddev: float) -> None:
         self._threshold = threshold_stddev
@@ -61,7 +61,7 @@ class AnomalyWatch:
                 watched.since = watched.last = None
                 continue
             watched.last, watched.value = found, v
-            if found.is_anomaly:
+            if found.is_anomaly or watched.since is None:
                 watched.since = t
         watched.fed_until = times[-1]
 

@@ -1,48 +1,50 @@
 """Anomalies in one series: streaming, without labels, one set of defaults. Fed by `AnomalyWatch`; also public by itself.
 
-Three questions are put to each sample, against the values of the recent past (`Reference`, 256 samples, quantiles only):
+Several questions are put to each sample, and each has a tail of its own (`channels`). What they say together is compared with the
+maxima of the series' own past (`incidents`). So the limit is a probability: **by default a series without anomalies raises about
+one false incident a week**, whatever its distribution, its autocorrelation, its season, and its interval (see docs/detection.md
+for what was measured). `threshold_stddev` 2.5 stands for that, as requirement F2 has it; other values scale the limit, which is
+−ln of a probability: 5 squares the probability, 1.25 takes its root.
 
-1. Do three samples in a row lie beyond the same limit? A change that lasts, found within three samples.
-2. Do 8 samples, taken as one, lie beyond the limit of such means? A small change that lasts. What is usual for the means is
-   learned from 64 of them, so that a series whose samples resemble their neighbours is given the wider limit that it needs.
-3. Is one sample three times further out than any before it in memory? A spike, even in a series that has spikes.
-
-**Calibration.** `threshold_stddev` 2.5 is meant as requirement F2 has it, in standard deviations of well-behaved data; alone, 2.5
-would alarm over a hundred times a week. `_POINT` and `_MEAN` below are the factors at which independent normal, AR(0.5), AR(0.9),
-Student t (3 degrees of freedom) and log-normal series of one week at a sample a minute raise at most one false incident each on
-average. Ten weeks of each measured 0.0 to 0.5; factors 1.0 and 1.8 gave 12 for AR(0.9), 1.6 and 1.5 gave 1.8 for Student t. The
-study is repeated, seeded, in the tests. AR(0.5) with log-normal margins, which is both heavy and slow, still raises about 3.
+An incident is alerted once: what follows within 100 samples belongs to it, unless it is clearly rarer still.
 """
 
 from __future__ import annotations
 
 import math
+from array import array
 from dataclasses import dataclass, replace
 
-from trimtab.analyze.reference import Reference
+from trimtab.analyze.channels import CHANNELS, QUICK, Channels
+from trimtab.analyze.counters import CounterWatch
+from trimtab.analyze.incidents import Evidence, limit
 
 WARM_UP = 30  # samples before the first alarm
-_PAST = 256  # samples that the reference holds
-_SURE = 3  # samples in a row
-_CALM = 2  # samples inside the limit that end an incident
-_BLOCK = 8  # samples that make a mean
-_BLOCKS, _BLOCKS_NEEDED = 64, 24  # means that the second reference holds, and that it needs
-_POINT, _MEAN = 1.6, 1.9  # see Calibration
-_SPIKE = 3.0  # times the furthest deviation remembered
-_SPIKE_NEEDS = 128  # samples
-_NO_SPREAD = 1e3  # scales: a series that has been further out than this was constant before, and tells nothing of spikes
-_FADE = 1.0 - 1.0 / 5_000  # a sample, of the furthest deviation remembered
+_DEFAULT = 2.5  # standard deviations
+_SURE = 3  # samples in a row off a level that so far never moved
+_LIVELY = 20  # moves that a series has made before a single sample of it can be strange
+_LASTS, _LASTS_OF_CONSTANT = 100, 30  # samples of an incident, the last still strange: what they show is the new usual
+_USUAL = 2.0  # −log10 p of a value up to which an incident is over
+_SILENCE = 100  # samples of one incident
+_ONE_STEP = 30  # samples in which an incident may still grow without being told again
+_RARER = 1.0  # −ln p above the incident's rarest, and it is told again
+_HOLD = 0.9  # of a score from one sample to the next: what is strange makes its neighbours suspect
+_SHORT = 60.0  # samples after which the limit is still twice as far
 _ABSURD = 1e100  # no measurement is so large, and sums stay finite
 _GAP = 4.0  # usual steps of time without a sample: what follows is not judged at once
 _QUIET_AFTER_GAP = 5  # samples
+_WEEK = 604_800.0
+
+Range = tuple[float, float, float]  # expected, lower, upper
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
     """What one sample came to.
 
-    `score` is 0 for the expected, 0.5 at the limit, towards 1 beyond. `is_anomaly` is the alert: true once an incident, at the
-    sample that makes it sure; the score stays high while the incident lasts.
+    `is_anomaly` is the alert: true once an incident, at the sample that makes it sure. `score` is 0.5 or more for an alert, and
+    below for all else: it rises with the rarity of the sample by itself, 0.25 at the limit, and fades over some 20 samples.
+    `expected`, `lower` and `upper` are what was usual before the sample came.
     """
 
     score: float
@@ -55,169 +57,154 @@ class Detection:
 class StreamDetector:
     """Learns what is usual for a series and says what is not.
 
-    Never alarms on a constant, in its first 30 samples, on missing values, or on the first samples after a gap. An incident is
-    alerted once; a level that lasts for 30 samples becomes the usual one. Holds at most 8 KB.
+    Never alarms on a constant, in its first 30 samples, on missing values, or on the first samples after a gap. A far level that
+    lasts for 100 samples becomes the usual one. A series that only grows is a counter: its rate is judged. Holds some 20 KB.
 
     >>> detector = StreamDetector()
     >>> values = [10.0 + (i * 7 % 5) / 10 for i in range(100)] + [14.0, 14.1, 14.2]
     >>> [i for i, value in enumerate(values) if detector.update(float(i), value).is_anomaly]
-    [102]
+    [100]
     """
 
     __slots__ = (
-        "_block",
-        "_bounds",
-        "_calm",
-        "_furthest",
+        "_alerted",
+        "_channels",
+        "_counter",
+        "_evidence",
+        "_held",
         "_incident",
         "_last",
-        "_means",
-        "_pending",
+        "_left",
+        "_limit",
+        "_moves",
+        "_off",
         "_quiet",
-        "_run",
+        "_rarest",
+        "_recent",
         "_seen",
+        "_sensitivity",
         "_step",
-        "_strange_means",
-        "_threshold",
-        "_told",
         "_usual",
     )
 
-    def __init__(self, threshold_stddev: float = 2.5) -> None:
+    def __init__(self, threshold_stddev: float = _DEFAULT) -> None:
         if not threshold_stddev > 0.0:
             raise ValueError(f"threshold_stddev is a positive number, got {threshold_stddev!r}")
-        self._threshold = threshold_stddev
-        self._usual, self._means = Reference(_PAST), Reference(_BLOCKS)
-        self._block: list[float] = []  # samples of the mean under way
-        self._pending: list[float] = []  # beyond the limit, and not learned from before it is known what they are
-        self._strange_means: list[float] = []
-        self._run = 0  # samples in a row beyond the limit: positive above, negative below
-        self._calm = self._quiet = self._seen = 0
-        self._furthest = 0.0
-        self._incident = self._told = False
-        self._bounds = (math.nan, math.nan, math.nan)  # expected, lower and upper at the last sample that was judged
+        self._sensitivity = threshold_stddev / _DEFAULT
+        self._counter = CounterWatch()
+        self._moves = self._quiet = 0
+        self._limit = math.inf
         self._last = self._step = math.nan  # time of the last sample, and the usual time between two
+        self._begin()
+
+    def _begin(self) -> None:
+        """Know nothing of what is usual."""
+        self._channels, self._evidence = Channels(), Evidence(CHANNELS, QUICK)
+        self._seen = self._off = 0
+        self._held, self._incident = 0.0, False
+        self._alerted, self._rarest = -_SILENCE, 0.0  # when the last incident was told, and −ln p of its rarest sample
+        self._recent, self._left = array("d"), False  # values of the incident that lasts, and whether it has left what was usual
+        self._usual = (-math.inf, math.inf)  # before it
 
     def update(self, timestamp: float, value: float) -> Detection:
         """Judge `value` of the time `timestamp` (Unix seconds, rising), then learn from it. NaN is missing: no trace."""
-        expected = self._expectation()
+        expected = self._expectation(timestamp)
         score, alert = self._take_in(timestamp, value)
-        return replace(expected, score=score, is_anomaly=alert) if score or alert else expected
+        return Detection(score, expected.expected, expected.lower, expected.upper, alert) if score else expected
 
     def notice(self, timestamp: float, value: float) -> Detection | None:
-        """The same for whoever asks of a thousand series at once: None for what is expected, that is, below a score of 0.5."""
+        """The same for whoever asks of a thousand series at once: None while no incident lasts."""
+        expected = self._expectation(timestamp) if self._incident else None
         score, alert = self._take_in(timestamp, value)
-        return Detection(score, *self._bounds, alert) if alert or score >= 0.5 else None
+        if not self._incident:
+            return None
+        return replace(expected or self._expectation(timestamp), score=max(score, 0.5), is_anomaly=alert)
 
     def _take_in(self, timestamp: float, value: float) -> tuple[float, bool]:
         """Score and alert of a sample that is learned from then."""
         if not (abs(value) < _ABSURD and math.isfinite(timestamp)) or timestamp <= self._last:
             return 0.0, False
-        self._keep_time(timestamp)
-        self._seen += 1
-        usual = self._usual
-        if self._seen <= WARM_UP or self._quiet:
-            self._quiet = max(0, self._quiet - 1)
-            usual.add(value)
+        elapsed = self._keep_time(timestamp)
+        self._moves += value != self._counter.last
+        rate = self._counter.rate(elapsed, value)
+        if self._counter.turned:
+            self._begin()
+        if self._quiet:
+            self._quiet -= 1
             return 0.0, False
-        limit, deviation, told = self._limit(), usual.deviation(value), self._told
-        lower, upper = usual.middle - limit * usual.down, usual.middle + limit * usual.up
-        self._bounds = usual.middle, lower, upper
-        self._look_at_sample(value, deviation, limit)
-        self._look_at_mean(min(max(value, lower), upper))  # one wild sample does not make a strange mean
-        far, strange = abs(deviation), bool(self._strange_means)
-        self._furthest = max(self._furthest * _FADE, min(far, 1e6))
-        self._told = lasting = self._incident or strange
-        ratio = max(far / limit, 1.0) if strange else far / limit
-        return ratio / (1.0 + ratio), lasting and not told
+        judged = value if rate is None else rate
+        self._seen += 1
+        peaks = self._channels.peaks(timestamp, judged)
+        self._off = self._off + 1 if self._channels.is_off() else 0
+        return self._judge(judged, peaks) if self._seen > WARM_UP else (0.0, False)
 
-    # -- time
+    def _judge(self, value: float, peaks: list[tuple[int, float]]) -> tuple[float, bool]:
+        evidence = self._evidence
+        least = self._limit * (1.0 + _SHORT / self._seen)  # a short past knows its tails badly, so it gets a wider limit
+        rarity, own = evidence.weigh(peaks, least)
+        if evidence.is_block():
+            evidence.learn(self._channels.block(), least)
+        self._held = score = max(own / (own + least), _HOLD * self._held)
+        sure = rarity > least and (self._moves > _LIVELY or self._off >= _SURE)
+        alert = sure and self._is_new(rarity)
+        self._follow(value, sure, alert)
+        return (max(score, 0.5), True) if alert else (0.5 * score, False)
 
-    def _keep_time(self, timestamp: float) -> None:
+    def _is_new(self, rarity: float) -> bool:
+        since = self._seen - self._alerted
+        new = since > _SILENCE or (since > _ONE_STEP and rarity > self._rarest + _RARER)
+        if new:
+            self._alerted, self._rarest = self._seen, rarity
+        self._rarest = max(self._rarest, rarity)
+        return new
+
+    def _follow(self, value: float, sure: bool, alert: bool) -> None:
+        """An incident begins with an alert, or a sure sample outside of what is usual, and lasts until values are back inside."""
+        if not self._incident:
+            if not sure:
+                return
+            self._usual = self._channels.common_range(_USUAL)
+        lower, upper = self._usual
+        outside = not lower <= value <= upper
+        if not self._incident:
+            if not (alert or outside):
+                return
+            self._left, self._recent = False, array("d")
+        self._left = self._left or outside
+        self._incident = outside or (sure and not self._left)
+        self._recent.append(value)
+        if self._incident and len(self._recent) >= (_LASTS_OF_CONSTANT if self._channels.is_constant() else _LASTS):
+            if outside:
+                self._channels.adopt(self._recent.tolist())
+            self._incident = False
+
+    def _keep_time(self, timestamp: float) -> float:
+        """Seconds since the last sample, NaN for the first."""
         step = timestamp - self._last
         self._last = timestamp
         if math.isnan(step):
-            return
+            return step
         if math.isnan(self._step):
             self._step = step
         if step > _GAP * self._step and self._seen > _SURE:
-            self._quiet, self._run = _QUIET_AFTER_GAP, 0
-            self._block.clear()
+            self._quiet, self._incident = _QUIET_AFTER_GAP, False
+            self._channels.pause()
         self._step += 0.1 * (min(step, 3.0 * self._step) - self._step)
+        self._limit = self._sensitivity * limit(_WEEK / self._step)
+        return step
 
-    # -- the three questions
-
-    def _limit(self) -> float:
-        """In scales. A short past knows its quantiles badly, so it gets a wider limit."""
-        return self._threshold * _POINT * (1.0 + 8.0 / len(self._usual))
-
-    def _look_at_sample(self, value: float, deviation: float, limit: float) -> None:
-        if abs(deviation) <= limit:
-            self._settle(value)
-            return
-        side = 1 if deviation > 0.0 else -1
-        if self._run * side < 0:
-            self._learn_pending()
-            self._run = 0
-        self._run, self._calm = self._run + side, 0
-        self._pending.append(value)
-        self._incident = self._incident or abs(self._run) >= _SURE or self._is_spike(deviation, limit)
-        if len(self._pending) >= WARM_UP:  # it has lasted: what it brought is the new usual
-            self._usual.restart(self._pending)
-            self._means.restart(())
-            self._pending, self._strange_means = [], []
-            self._incident, self._run = False, 0
-
-    def _is_spike(self, deviation: float, limit: float) -> bool:
-        learned = self._seen > _SPIKE_NEEDS and 1.0 < self._furthest < _NO_SPREAD
-        return learned and abs(deviation) > max(_SPIKE * self._furthest, 2.0 * limit)
-
-    def _look_at_mean(self, value: float) -> None:
-        self._block.append(value)
-        if len(self._block) < _BLOCK:
-            return
-        mean = sum(self._block) / _BLOCK
-        self._block.clear()
-        limit = self._threshold * _MEAN
-        if len(self._means) >= _BLOCKS_NEEDED and abs(self._means.deviation(mean)) > limit:
-            self._strange_means.append(mean)
-        elif self._strange_means:
-            self._learn_strange_means(mean)
-        else:
-            self._means.add(mean)
-        if len(self._strange_means) * _BLOCK > WARM_UP and not self._incident:
-            self._means.restart(self._strange_means)
-            self._strange_means = []
-
-    # -- learning
-
-    def _settle(self, value: float) -> None:
-        """A sample inside the limit: what lay outside before it was passing, and belongs to the past like everything else."""
-        self._calm += 1
-        self._run = 0
-        if self._incident and self._calm < _CALM:
-            self._pending.append(value)
-            return
-        self._incident = False
-        self._learn_pending()
-        self._usual.add(value)
-
-    def _learn_pending(self) -> None:
-        if not self._incident:
-            for value in self._pending:
-                self._usual.add(value)
-            self._pending.clear()
-
-    def _learn_strange_means(self, mean: float) -> None:
-        for one in (*self._strange_means, mean):
-            self._means.add(one)
-        self._strange_means.clear()
-
-    def _expectation(self) -> Detection:
-        """What is usual now, as the detection of a sample that is just that."""
-        usual = self._usual
-        if not len(usual):
+    def _expectation(self, timestamp: float) -> Detection:
+        """What is usual at `timestamp`, as the detection of a sample that is just that."""
+        if not self._limit < math.inf:
             return Detection(0.0, math.nan, math.nan, math.nan, False)
-        limit = self._limit()
-        lower, upper = usual.middle - limit * usual.down, usual.middle + limit * usual.up
-        return Detection(0.0, usual.middle, lower, upper, False)
+        at = timestamp if math.isfinite(timestamp) else 0.0
+        usual = self._channels.range_at(at, self._evidence, self._limit)
+        return Detection(0.0, *self._in_values(usual, timestamp), False)
+
+    def _in_values(self, usual: Range, timestamp: float) -> Range:
+        """The same for the value itself where `usual` is of a counter's rate."""
+        if not self._counter.is_one():
+            return usual
+        elapsed, last = max(timestamp - self._last, 0.0), self._counter.last
+        expected, lower, upper = usual
+        return last + elapsed * expected, last + elapsed * lower, last + elapsed * upper

@@ -242,6 +242,21 @@ def simulate(
 
 
 @app.command()
+def detect(
+    source: Annotated[Path, typer.Argument(metavar="IN.csv", help="Columns timestamp (Unix seconds or ISO 8601) and value.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Each row, with expected,lower,upper,score,is_anomaly.")],
+    threshold: Annotated[
+        float, typer.Option("--threshold", min=0.01, max=100.0, help="anomaly_threshold_stddev: higher finds less.")
+    ] = 2.5,
+    json: Json = False,
+) -> int:
+    """Find the anomalies in a file, sample after sample, as the agent would have live; needs no configuration."""
+    from trimtab.cli import detect as detecting
+
+    return detecting.detect(source, output, threshold, json)
+
+
+@app.command()
 def approve(action_id: ActionId, config: Config = None, plan_hash: PlanHash = None, json: Json = False) -> int:
     """Let an action run that awaits approval."""
     return _ask(config, "/agent/action/approve", {"action_id": action_id, "approved": True, "plan_hash": plan_hash}, json)

@@ -8,6 +8,7 @@ from trimtab.stats.ar1 import Ar1, fit_ar1, fit_core, level_precision, within
 from trimtab.stats.blocks import running_means
 from trimtab.stats.evalue import critical_t, log_e
 from trimtab.stats.forecast import Forecast, forecast
+from trimtab.stats.peaks import PeaksOverThreshold
 from trimtab.stats.regimes import FALSE_SPLITS, change_points, difference_noise
 from trimtab.stats.rhythm import Rhythm, find_rhythm
 from trimtab.stats.scale import TAME_SDS, loudness, mad_sd, median, medians, tame, tame_history, trailing_median
@@ -19,6 +20,7 @@ __all__ = [
     "TAME_SDS",
     "Ar1",
     "Forecast",
+    "PeaksOverThreshold",
     "Rhythm",
     "Volatility",
     "change_points",
