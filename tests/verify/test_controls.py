@@ -85,3 +85,14 @@ def test_the_verdict_names_its_control_and_finds_what_the_past_alone_does_not():
         sum(v.status is VerdictStatus.IMPROVED for v in beside) >= 18 > 2 * sum(v.status is VerdictStatus.IMPROVED for v in alone)
     )
     assert all("beside the control web-2" in v.reason and "control web-2" in v.method for v in beside)
+
+
+@pytest.mark.parametrize("dead", ["it repeats its last value", "it did so just before", "it answers zero"])
+def test_a_control_whose_sensor_dies_gives_no_credit(dead):
+    found = []
+    for seed in range(20):
+        y, kin = world(seed, 0.98)
+        last = {"it repeats its last value": AT, "it did so just before": AT - 3, "it answers zero": AT}[dead]
+        kin[last + 1 :] = 0.0 if "zero" in dead else kin[last]
+        found.append(judge((T, y), applied_at=APPLIED, goal="minimize", controls={"kin": kin}).status)
+    assert set(found) == {VerdictStatus.INCONCLUSIVE}

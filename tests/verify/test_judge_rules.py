@@ -49,6 +49,24 @@ def test_bad_data_is_inconclusive_and_says_why(before: np.ndarray, values: np.nd
     assert words in verdict.reason
 
 
+@pytest.mark.parametrize("alive", [2, 5, 20])
+@pytest.mark.parametrize("every", [None, 5], ids=["", "with gaps"])
+def test_a_sensor_that_repeats_its_last_value_in_mid_trial_proves_nothing(alive: int, every: int | None) -> None:
+    found = []
+    for seed in range(30):
+        values = np.r_[fresh := noise(alive, seed=900 + seed), np.full(60, fresh[-1])]
+        values[alive :: every or values.size] = np.nan
+        found.append(after(noise(300, seed=seed), values))
+    assert sum(verdict.status is not INCONCLUSIVE for verdict in found) <= 1
+    assert all("exactly equal" in verdict.reason for verdict in found if verdict.status is INCONCLUSIVE)
+
+
+def test_values_that_were_often_equal_before_may_be_so_after() -> None:
+    rounded = np.round(10.0 * noise(300, seed=3))
+    assert after(rounded, np.r_[5.0, 4.0, np.full(8, 5.0), 4.0, 5.0]).status is IMPROVED
+    assert after(np.full(30, 2.0), np.full(20, 1.0)).status is IMPROVED
+
+
 def test_a_history_that_ended_long_before_the_action_is_stale() -> None:
     t = np.concatenate((np.arange(30.0), 100.0 + np.arange(10)))
     verdict = judge((t, np.concatenate((noise(30), 0.1 * noise(10)))), applied_at=99.5, goal="minimize")

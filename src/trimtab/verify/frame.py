@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trimtab.stats import Rhythm, find_rhythm, mad_sd
+from trimtab.verify.samples import Lively
 from trimtab.verify.unit import FLOOR, Unit, choose_unit
 
 Array = NDArray[np.float64]
@@ -53,12 +54,15 @@ class Shared:
     frames: tuple[Frame, ...]
     means: Array
     weights: Array
+    lively: tuple[Lively, ...]  # what is a measurement of each
 
     def part(self, t: Array, x: Array) -> Array:
-        """What the controls' values `x` (n, all) at times (n,) say of y, (n,); NaN where one is missing."""
+        """What the controls' values `x` (n, all) at times (n,) say of y, (n,); NaN where one was not measured."""
         out = np.zeros(t.size)
-        for frame, column, mean, weight in zip(self.frames, self.columns, self.means, self.weights, strict=True):
-            out += weight * (frame.inner(t, x[:, column]) - mean)
+        each = zip(self.frames, self.columns, self.means, self.weights, self.lively, strict=True)
+        for frame, column, mean, weight, lively in each:
+            measured, _ = lively.measured(x[:, column])
+            out += weight * (frame.inner(t, measured) - mean)
         return out
 
 
@@ -88,7 +92,8 @@ def shared_with(t: Array, z: Array, x: Array, names: tuple[str, ...], applied_at
         return None
     weights = _weights(centred, wanted)
     columns = tuple(column for column, _, _ in found)
-    shared = Shared(tuple(names[c] for c in columns), columns, tuple(frame for _, frame, _ in found), means, weights)
+    lively = tuple(Lively.of(x[:, column]) for column in columns)
+    shared = Shared(tuple(names[c] for c in columns), columns, tuple(frame for _, frame, _ in found), means, weights, lively)
     return shared, np.asarray(centred @ weights)
 
 

@@ -31,6 +31,7 @@ class Looks:
     n_rows: int  # readings after settling, usable or not
     n_late: int  # usable ones that came after a gap and do not count
     missing_now: float  # share of readings missing up to the newest row
+    equal_now: int  # of the newest readings that are exactly equal; 0 where that is nothing new
 
     @property
     def last(self) -> int:
@@ -57,6 +58,9 @@ class Looks:
         `newest`: whether what came after the look speaks too: readings that are missing, or that came after a gap.
         """
         n = look + 1
+        if newest and self.equal_now:
+            equal = f"the newest {self.equal_now} samples after settling are exactly equal"
+            return f"inconclusive: {equal}, as this metric never was for so long; check the sensor"
         if newest and self.n_late:
             late = f"{self.n_late} of {self.n_rows} readings after settling came after a gap"
             return f"inconclusive: {late}; restore the sensor and try again"
@@ -66,14 +70,13 @@ class Looks:
         if newest and self.missing_now > MAX_MISSING:
             missing = f"{percent(self.missing_now)} of {self.n_rows} readings after settling are missing"
             return f"inconclusive: {missing}; restore the sensor"
-        if not bool(self.sound[look]):
-            return f"inconclusive: all {n} samples after settling are exactly equal, as this metric never was; check the sensor"
         return None
 
 
 def follow(trial: Trial, t: Array, y: Array, x: Array) -> Looks:
     """All looks at the readings (r,) after settling and their controls (r, k), missing ones as NaN or inf."""
-    inner = trial.inner(t, np.where((y == 0.0) & trial.zero_is_error, np.nan, y), x)
+    measured, equal_now = trial.lively.measured(y)
+    inner = trial.inner(t, measured, x)
     known = np.isfinite(inner)
     missing = 1.0 - np.cumsum(known) / np.arange(1, t.size + 1)
     fresh = _before_a_gap(trial, t[known])
@@ -84,15 +87,9 @@ def follow(trial: Trial, t: Array, y: Array, x: Array) -> Looks:
         calm = tame(values, trial.past.limit)
         loud = None if trial.past.volatility is None else trial.past.volatility.after(calm)
         evidence = tuple(tuple(weigh(calm, gaps, view, loud) for view in views) for views in trial.accounts)
-    sound = (np.arange(1, fresh + 1) >= MIN_AFTER) & (missing[known][:fresh] <= MAX_MISSING) & ~frozen(trial, y[known][:fresh])
-    return Looks(trial, times, evidence, sound, t.size, int(known.sum()) - fresh, float(missing[-1]) if t.size else 0.0)
-
-
-def frozen(trial: Trial, values: Array) -> Flags:
-    """Whether all samples up to each look are exactly equal although the metric was never steady before, (m,)."""
-    if trial.steady:
-        return np.zeros(values.size, dtype=np.bool_)
-    return np.asarray(np.logical_and.accumulate(values == values[:1]))
+    sound = (np.arange(1, fresh + 1) >= MIN_AFTER) & (missing[known][:fresh] <= MAX_MISSING)
+    missing_now = float(missing[-1]) if t.size else 0.0
+    return Looks(trial, times, evidence, sound, t.size, int(known.sum()) - fresh, missing_now, equal_now)
 
 
 def _before_a_gap(trial: Trial, t: Array) -> int:

@@ -12,7 +12,7 @@ from trimtab.stats import critical_t, median
 from trimtab.verify.frame import Frame, Shared, frame_of, shared_with
 from trimtab.verify.nulls import Null, Past, read_past
 from trimtab.verify.placebo import Views, calibrated
-from trimtab.verify.samples import Before, usable_history
+from trimtab.verify.samples import Before, Lively, usable_history
 from trimtab.verify.unit import FLOOR, Unit
 
 Array = NDArray[np.float64]
@@ -63,8 +63,7 @@ class Trial:
     interval: float  # seconds between samples
     frame: Frame
     shared: Shared | None  # what controls explain
-    zero_is_error: bool
-    steady: bool  # whether three equal values in a row occurred, so that equal values after it are no sign of a dead sensor
+    lively: Lively  # what is a measurement
     past: Past
     accounts: tuple[Views, ...]  # in force, "it goes on" first; each in the views that it is weighed in
     provable: float  # the least difference (inner scale) that this history could ever prove, however long one waits
@@ -107,8 +106,7 @@ def prepare(terms: Terms, t: Array, y: Array, x: Array, names: tuple[str, ...] =
         interval=_interval(terms, before.t),
         frame=frame,
         shared=None if explained is None else explained[0],
-        zero_is_error=before.zero_is_error,
-        steady=steady(before.y),
+        lively=before.lively,
         past=past,
         accounts=calibrated(past, terms.alpha),
         provable=_provable(past.goes_on, terms.alpha),
@@ -119,16 +117,6 @@ def prepare(terms: Terms, t: Array, y: Array, x: Array, names: tuple[str, ...] =
 
 def _provable(now: Null, alpha: float) -> float:
     return float(critical_t(1.0 / now.level_variance, now.df, alpha)) * now.sd * math.sqrt(now.level_variance)
-
-
-def steady(y: Array) -> bool:
-    """Whether three equal values in a row occur.
-
-    >>> steady(np.array([1.0, 2.0, 2.0, 2.0])), steady(np.array([1.0, 2.0, 2.0]))
-    (True, False)
-    """
-    same = np.diff(y) == 0.0
-    return bool(np.any(same[1:] & same[:-1]))
 
 
 def _interval(terms: Terms, t: Array) -> float:

@@ -1,11 +1,13 @@
 """Sort readings into before and after, and refuse those that carry nothing. First step of a verdict.
 
-Missing (NaN, inf), going backwards in time, or an exact zero from a metric that is never near zero (an exporter that
-answers 0 when it fails): none of these is a measurement, and none may ever become success.
+Missing (NaN, inf), going backwards in time, an exact zero from a metric that is never near zero (an exporter that answers 0
+when it fails), the same number again and again as never before (one that answers from its memory): none of these is a
+measurement, and none may ever become success.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -23,12 +25,45 @@ NEAR_ZERO = 0.1  # … and nothing else comes nearer to zero than this fraction 
 
 
 @dataclass(frozen=True, slots=True)
+class Lively:
+    """How a series looks whose sensor works, known from its history.
+
+    `zero_is_error`: see `zeros_are_errors`. `patience`: how many exactly equal values in a row are no sign of a dead sensor.
+    """
+
+    zero_is_error: bool
+    patience: float
+
+    @classmethod
+    def of(cls, y: Array) -> Lively:
+        """Twice as many equal values in a row as `y` (n,) ever had, but for those at its end, are nothing new.
+
+        >>> Lively.of(np.array([1.0, 2.0, 2.0, 3.0])).patience, Lively.of(np.array([2.0, 2.0, 2.0])).patience
+        (4.0, inf)
+        """
+        known = y[np.abs(y) < LARGEST]
+        zero_is_error = bool(known.size) and zeros_are_errors(known)
+        equal = run_lengths(known[known != 0.0] if zero_is_error else known)
+        over = equal[: equal.size - int(equal[-1])] if equal.size else equal
+        return cls(zero_is_error, 2.0 * float(over.max()) if over.size else math.inf)
+
+    def measured(self, y: Array) -> tuple[Array, int]:
+        """`y` (n,) with NaN for what is no measurement; and how many of the newest are too many equal ones, else 0."""
+        told = np.where((np.abs(y) < LARGEST) & ~((y == 0.0) & self.zero_is_error), y, np.nan)
+        known = np.isfinite(told)
+        equal = run_lengths(told[known])
+        stuck = equal > self.patience
+        told[np.flatnonzero(known)[stuck]] = np.nan
+        return told, int(equal[-1]) if equal.size and stuck[-1] else 0
+
+
+@dataclass(frozen=True, slots=True)
 class Before:
-    """Usable history: `t` (n,) seconds ascending, `y` (n,); `zero_is_error`: whether an exact zero is no measurement here."""
+    """Usable history: `t` (n,) seconds ascending, `y` (n,); `lively`: what is a measurement here."""
 
     t: Array
     y: Array
-    zero_is_error: bool
+    lively: Lively
 
 
 def ascending(t: Array, y: Array, x: Array) -> tuple[Array, Array, Array]:
@@ -54,12 +89,9 @@ def table_of(controls: Mapping[str, object], t: object) -> Array:
 
 def usable_history(t: Array, y: Array) -> Before:
     """The history without missing values and zeros that stand for errors. `t`, `y` (n,), ascending."""
-    known = np.abs(y) < LARGEST
-    t, y = t[known], y[known]
-    zero_is_error = bool(y.size) and zeros_are_errors(y)
-    if zero_is_error:
-        t, y = t[y != 0.0], y[y != 0.0]
-    return Before(t, y, zero_is_error)
+    lively = Lively.of(y)
+    usable = (np.abs(y) < LARGEST) & ~((y == 0.0) & lively.zero_is_error)
+    return Before(t[usable], y[usable], lively)
 
 
 def zeros_are_errors(y: Array) -> bool:
@@ -73,6 +105,17 @@ def zeros_are_errors(y: Array) -> bool:
     if rest.size == 0 or 1.0 - rest.size / size.size >= RARE_ZERO:
         return False
     return bool(rest.min() > NEAR_ZERO * median(rest))
+
+
+def run_lengths(y: Array) -> Array:
+    """How many values in a row, each with itself and those before it, are exactly equal, (n,).
+
+    >>> run_lengths(np.array([3.0, 5.0, 5.0, 5.0, 4.0])).tolist()
+    [1.0, 1.0, 2.0, 3.0, 1.0]
+    """
+    place = np.arange(y.size)
+    began = np.maximum.accumulate(np.where(np.concatenate(([True], y[1:] != y[:-1]))[: y.size], place, 0))
+    return np.asarray(place - began + 1.0)
 
 
 def as_arrays(t: object, y: object) -> tuple[Array, Array]:
