@@ -44,7 +44,7 @@ def body(name, count=1, job="checkout", start=0):
 
 
 def inbox(store, ear=None, clock=lambda: 0.0, most=100):
-    return Inbox(store, Delivery([ear or Ear()], {"p95_seconds"}), clock, most_waiting=most)
+    return Inbox(store, Delivery([ear or Ear()], {"p95_seconds"}), clock, lambda: NOW / 1000, most_waiting=most)
 
 
 def push(box, body):
@@ -165,3 +165,58 @@ def test_goals_come_first_then_elements_then_the_rest():
     series = (("p95_seconds", "checkout"), ("requests_total", "checkout"), ("disk", "checkout"), ("p95_seconds", ""))
     about = [delivery._of(Series.named(name, element))[1] for name, element in series]
     assert about == [Priority.NEEDED, Priority.NEEDED, Priority.KNOWN, Priority.OTHER]
+
+
+def test_what_is_dated_ahead_of_our_clock_is_left_out_and_counted():
+    store, ear = Store(), Ear()
+    box = inbox(store, ear)
+    soon, later = (p.series({"__name__": "p95_seconds", "job": "checkout"}, (1.0, NOW + ahead)) for ahead in (60_000, 86_400_000))
+    asyncio.run(push(box, soon + later))
+    assert [at for _, at, _ in store.rows] == [at for _, at, _ in ear.heard] == [NOW / 1000 + 60]
+    assert (box.tally.accepted, box.tally.early) == (1, 1)
+
+
+def test_nobody_pushes_what_a_lever_of_an_element_held():
+    store = Store()
+    box = inbox(store)
+    held = {"__name__": "trimtab_lever_value", "lever": "servers"}
+    asyncio.run(push(box, p.series({**held, "job": "checkout"}, (9.0, NOW)) + p.series({**held, "job": "trimtab"}, (9.0, NOW))))
+    assert [name for name, *_ in store.rows] == ['/trimtab_lever_value{job="trimtab",lever="servers"}']
+    assert box.tally.refused == 1
+
+
+def test_a_delta_that_could_not_be_written_counts_once_when_it_is_sent_again():
+    store = Store(broken=True)
+    box = inbox(store)
+    delta = p.export({}, p.counter("orders", "", p.point(5, NOW / 1000), temporality=1))
+
+    async def go():
+        for _ in range(2):
+            with pytest.raises(StoreError):
+                await box.take("otlp", "", delta)
+        store.broken = False
+        await box.take("otlp", "", delta)
+
+    asyncio.run(go())
+    assert [value for *_, value in store.rows] == [5.0]
+
+
+def test_what_was_added_up_upon_a_delta_that_is_lost_is_not_written_either():
+    async def go():
+        store = Store(asyncio.Event(), broken=True)
+        box = inbox(store)
+        bodies = [p.export({}, p.counter("orders", "", p.point(5, NOW / 1000 + i), temporality=1)) for i in range(3)]
+        tasks = []
+        for each in bodies:
+            tasks.append(asyncio.create_task(box.take("otlp", "", each)))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        store.slow.set()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        store.broken = False
+        await asyncio.gather(*(box.take("otlp", "", each) for each in bodies))
+        return ended, sorted(value for *_, value in store.rows)
+
+    ended, values = asyncio.run(go())
+    assert all(isinstance(each, StoreError) for each in ended)
+    assert values == [5.0, 10.0, 15.0]

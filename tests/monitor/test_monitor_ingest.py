@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import monitor.pushing as p
 from trimtab.monitor.ingest import Catalog, Malformed, OtlpDecoder, RemoteWriteDecoder, unpack_gzip, unpack_snappy
+from trimtab.monitor.ingest.catalog import FULL, MOST_BYTES, MOST_LABELS
 from trimtab.monitor.ingest.unpack import TooLarge
 
 NOW = 1_790_000_000_123  # milliseconds
@@ -220,3 +221,31 @@ def test_without_the_extra_the_remedy_is_named(monkeypatch):
     with pytest.raises(Unavailable) as caught:
         unpack_snappy(b"\x00")
     assert "trimtab[otlp]" in caught.value.remedy
+
+
+def test_a_catalog_keeps_room_for_elements():
+    catalog = Catalog(4, lambda labels: (labels.get("job", ""), {}))
+    numbers = [catalog.add(str(i).encode(), f"x{i}", {}, "") for i in range(6)]
+    assert numbers == [0, 1, 2, 3, FULL, FULL]
+    assert [catalog.add(f"j{i}".encode(), f"y{i}", {"job": "shop"}, "") for i in range(2)] == [4, FULL]
+
+
+def test_labels_of_any_length_do_not_fill_the_memory():
+    catalog = Catalog()
+    assert catalog.add(b"a" * (MOST_LABELS + 1), "x", {}, "") == FULL
+    assert (catalog.numbers, catalog.series) == ({}, [])
+    longest = [catalog.add(b"%04d" % i * (MOST_LABELS // 4), f"x{i}", {}, "") for i in range(MOST_BYTES // MOST_LABELS + 1)]
+    assert longest[-2:] == [MOST_BYTES // MOST_LABELS - 1, FULL]
+    assert len(catalog.numbers) == MOST_BYTES // MOST_LABELS
+
+
+def test_a_body_that_is_refused_takes_no_place_in_the_catalog():
+    catalog = Catalog()
+    catalog.begin()
+    kept = catalog.add(b"kept", "kept", {}, "")
+    catalog.begin()
+    catalog.add(b"lost", "lost", {}, "")
+    catalog.add(b"known", "kept", {}, "")
+    catalog.forget()
+    assert (catalog.numbers, [each.name for each in catalog.series]) == ({b"kept": kept}, ["kept"])
+    assert catalog.add(b"next", "next", {}, "") == kept + 1

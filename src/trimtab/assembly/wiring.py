@@ -123,7 +123,7 @@ def assemble(
             simulated=settings.safety.simulation_mode,
             hold=stores.lock,
             serve=_server(settings, stores) if serve and settings.api.enabled else None,
-            inbox=Inbox(stores.metrics, Delivery(listeners, analyzer.named), monotonic),
+            inbox=Inbox(stores.metrics, Delivery(listeners, analyzer.named), monotonic, clock.now),
             release=net.close,
             identity=stores.identity,
             pause_file=stores.pause_file,

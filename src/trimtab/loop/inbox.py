@@ -22,7 +22,7 @@ from trimtab.monitor.ingest import Malformed, OtlpDecoder, Pushed, RemoteWriteDe
 MOST_WAITING = 1_000_000  # samples that wait to be written: about 30 MB
 BUSY_SHARE = 0.5  # of a core that decoding may take; the loop has other work
 BUSY_WINDOW = 2.0  # seconds over which that share is taken
-
+MOST_AHEAD = 120.0  # seconds that a sender's clock may be ahead of ours; a time to come would hide all that is sent till then
 
 ROOM = {Priority.OTHER: 0.5, Priority.KNOWN: 0.75, Priority.NEEDED: 1.0}  # of `most_waiting` that each may fill
 
@@ -42,27 +42,37 @@ class Tally:
     shed: dict[str, int] = field(default_factory=lambda: {each.name.lower(): 0 for each in Priority})
     put_off: int = 0  # bodies
     malformed: int = 0  # bodies
+    early: int = 0  # samples whose time is yet to come
 
     def numbers(self) -> dict[str, int]:
         """As plain numbers, by name."""
         counts = {"accepted": self.accepted, "gone": self.gone, "unusable": self.unusable, "refused": self.refused}
+        counts["early"] = self.early
         return counts | {f"shed_{name}": count for name, count in self.shed.items()}
 
 
 class Inbox:
     """Takes bodies in, one after the other. `delivery` knows how much a series matters, and who wants to hear of it.
 
-    `clock` tells seconds that pass steadily; decoding is measured by it.
+    `clock` tells seconds that pass steadily; decoding is measured by it. `now` tells Unix seconds, by which
+    samples may be too early.
     """
 
     def __init__(
-        self, store: MetricStore, delivery: Delivery, clock: Callable[[], float], *, most_waiting: int = MOST_WAITING
+        self,
+        store: MetricStore,
+        delivery: Delivery,
+        clock: Callable[[], float],
+        now: Callable[[], float],
+        *,
+        most_waiting: int = MOST_WAITING,
     ) -> None:
-        self._store, self._delivery, self._clock = store, delivery, clock
+        self._store, self._delivery, self._clock, self._now = store, delivery, clock, now
         self._catalog = catalog = delivery.catalog
+        self._otlp = OtlpDecoder(catalog)
         self._decoders: Mapping[str, Callable[[bytes], Pushed]] = {
             "remote write": RemoteWriteDecoder(catalog).decode,
-            "otlp": OtlpDecoder(catalog).decode,
+            "otlp": self._otlp.decode,
         }
         self._most = most_waiting
         self._waiting: list[tuple[Pushed, asyncio.Future[None]]] = []
@@ -78,21 +88,32 @@ class Inbox:
         cannot be written, `Unavailable` where what decodes it is not installed.
         """
         self._refuse_when_busy()
-        began = self._clock()
-        try:
-            pushed = self._decoders[kind](_unpacked(encoding, body))
-        except Malformed:
-            self.tally.malformed += 1
-            raise
-        finally:
-            self._busy += self._clock() - began
-        pushed = self._shed(pushed)
+        pushed = self._shed(self._timely(self._decoded(kind, encoding, body)))
         if len(pushed):
             await self._written(pushed)
         self.tally.accepted += len(pushed)
         self.tally.gone += pushed.gone
         self.tally.unusable += pushed.unusable
         self.tally.refused += pushed.refused
+
+    def _decoded(self, kind: str, encoding: str, body: bytes) -> Pushed:
+        began = self._clock()
+        self._catalog.begin()
+        try:
+            return self._decoders[kind](_unpacked(encoding, body))
+        except Malformed:
+            self._catalog.forget()
+            self.tally.malformed += 1
+            raise
+        finally:
+            self._busy += self._clock() - began
+
+    def _timely(self, pushed: Pushed) -> Pushed:
+        """What a clock ahead of ours has not dated too late for us."""
+        timely = pushed.timestamps <= self._now() + MOST_AHEAD
+        early = int((~timely).sum())
+        self.tally.early += early
+        return pushed.only(timely) if early else pushed
 
     async def close(self) -> None:
         """Write what waits."""
@@ -135,15 +156,18 @@ class Inbox:
     async def _write(self) -> None:
         """Write all that waits at once, until nothing waits: bodies that come meanwhile share the next write."""
         while self._waiting:
-            batch, self._waiting = self._waiting, []
+            (batch, self._waiting), kept = (self._waiting, []), 0
             try:
                 for pushed, done in batch:
                     series: Sequence[Series] = [self._catalog.series[number] for number in pushed.series.tolist()]
                     await self._store.write_columns(series, pushed.timestamps, pushed.values)
                     self._delivery.deliver(pushed)
+                    kept += 1
                     _settle(done, None)
             except Exception as error:
-                for _, done in batch:
+                batch, self._waiting = batch + self._waiting, []  # what came meanwhile was added up upon what is now taken back
+                for pushed, done in batch[kept:]:
+                    self._otlp.take_back(pushed)
                     _settle(done, error)
             finally:
                 self._samples_waiting -= sum(len(pushed) for pushed, _ in batch)

@@ -8,7 +8,7 @@ histogram becomes `_bucket`, `_sum` and `_count`; an exponential one is counted 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -88,8 +88,15 @@ class OtlpDecoder:
             for scope in resource.scope_metrics:
                 for metric in scope.metrics:
                     self._metric(metric, resource.resource, into, risen)
-        self._sums.update(risen)
-        return columns(into.series, np.array(into.timestamps) / 1e9, into.values, 0, into.unusable)
+        for number, more in risen.items():
+            self._sums[number] = self._sums.get(number, 0.0) + more
+        found = columns(into.series, np.array(into.timestamps) / 1e9, into.values, 0, into.unusable)
+        return replace(found, deltas=risen)
+
+    def take_back(self, pushed: Pushed) -> None:
+        """What `decode` made of a body was not kept: its sender sends it again, and its deltas must not count twice."""
+        for number, more in pushed.deltas.items():
+            self._sums[number] -= more
 
     def _metric(self, metric: Any, resource: bytes, into: _Columns, risen: dict[int, float]) -> None:
         if not metric.name:
@@ -155,8 +162,8 @@ class OtlpDecoder:
         """A delta as what it adds up to; what is no delta as it is."""
         if deltas is None or number == FULL:
             return value
-        deltas[number] = deltas.get(number, self._sums.get(number, 0.0)) + value
-        return deltas[number]
+        deltas[number] = deltas.get(number, 0.0) + value
+        return self._sums.get(number, 0.0) + deltas[number]
 
     def _number(self, name: str, extra: str, value: str, point: Any, resource: bytes) -> int:
         raw = b"\x00".join((b"", name.encode(), value.encode(), resource, *point.attributes))

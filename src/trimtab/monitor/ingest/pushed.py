@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +25,7 @@ class Pushed:
     gone: int = 0  # series that their sender declared to be at their end
     refused: int = 0  # samples for which the catalog had no room
     unusable: int = 0  # samples that are no finite number, or of a kind that is not kept
+    deltas: Mapping[int, float] = field(default_factory=dict)  # series → what was added up for it
 
     def __len__(self) -> int:
         return int(self.series.size)

@@ -72,7 +72,10 @@ class PushedSensor:
         waiting, self._waiting = sorted(self._waiting, key=lambda reading: reading.timestamp), []
         derived = self._derived()
         if not waiting and not derived and not self._began():
-            raise SensorError(f"{self.name}: nothing was pushed since the last look", remedy="See that the sender runs")
+            raise SensorError(
+                f"{self.name}: nothing was pushed since the last look",
+                remedy="See that the sender runs and its clock is right",
+            )
         return [*waiting, *derived]
 
     def why_absent(self, name: str) -> Trust | None:
