@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from trimtab.domain.goals import Goal as Goal
     from trimtab.domain.goals import Guard as Guard
     from trimtab.domain.levers import ActionPriority as ActionPriority
+    from trimtab.domain.levers import LeverSpec as LeverSpec
     from trimtab.domain.metrics import MetricType as MetricType
     from trimtab.domain.verdicts import Verdict as Verdict
     from trimtab.sdk import lever as lever
@@ -30,6 +31,7 @@ _HOMES = {
     "Goal": "domain.goals",
     "Guard": "domain.goals",
     "ActionPriority": "domain.levers",
+    "LeverSpec": "domain.levers",
     "MetricType": "domain.metrics",
     "Verdict": "domain.verdicts",
     "lever": "sdk",
@@ -38,6 +40,10 @@ _HOMES = {
 _ROOMS = ("analyze", "verify", "domain", "plan", "learn", "sdk", "testing")
 
 __all__ = ["__version__", *sorted(_HOMES)]
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *_ROOMS]
 
 
 def __getattr__(name: str) -> Any:

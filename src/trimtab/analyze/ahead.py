@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trimtab.analyze.view import AggregateView, MonitorView
+from trimtab.analyze.view import EVERYTHING, AggregateView, MonitorView
 from trimtab.domain.direction import Direction
 from trimtab.domain.goals import Goal, GoalState, Guard, GuardState, Symptom
 from trimtab.domain.metrics import Severity, Unit
@@ -23,9 +23,7 @@ from trimtab.stats.crossing import Crossing, crossing
 AGAIN = 60.0  # seconds between two looks: a trend does not change faster than it can be told
 SURE = 2  # looks in a row
 LEAST_PAST = 2 * 86_400.0  # seconds: in less, a trend cannot be told from the time of day
-EVERYTHING = 1e12  # seconds: as far back as the windows reach
 HOUR = 3600.0
-
 
 Array = NDArray[np.float64]
 NOTHING: Array = np.empty(0)

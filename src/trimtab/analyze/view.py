@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from trimtab.domain.metrics import Series, Trust
 
 Array = NDArray[np.float64]
+EVERYTHING = 1e12  # seconds: as far back as the windows reach
 
 
 class WindowView(Protocol):

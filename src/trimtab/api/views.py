@@ -122,7 +122,7 @@ def goal(state: GoalState) -> GoalOut:
         weight=finite(state.goal.weight),
         achieved=state.achieved,
         progress=min(1.0, max(0.0, finite(state.progress) or 0.0)),
-        hold=None if state.trust.ok else state.trust.reason or state.trust.health.value,
+        hold=None if state.trust.ok else state.trust.why,
     )
 
 

@@ -79,7 +79,7 @@ class LeverOptions(ChangeOptions):
     choices: Annotated[tuple[str, ...], Field(validate_default=True)] = ()
     mode: Mode = Mode.TUNED
     switchback: Annotated[bool, Field(validate_default=True)] = False  # cheap to move: trials may put it on and off to see
-    follows: tuple[MetricName, ...] = ()  # of the load; none: the element's metrics whose names end in _per_second
+    follows: tuple[MetricName, ...] = ()  # of the load; none: the element's rates, see docs/regulation.md
     cost_per_second: Finite = 0.0  # of one unit of the lever, in any currency
     worth_per_request: Finite = 0.0  # what one unit brings in on each unit of the load, in the same currency
 

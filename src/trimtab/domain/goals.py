@@ -150,6 +150,10 @@ class Analysis:
     holds: tuple[str, ...] = ()  # one sentence for each goal, guard or sensor that cannot be trusted
     diagnoses: tuple[Diagnosis, ...] = ()  # of symptoms that last
 
+    def goal(self, goal_id: str) -> GoalState | None:
+        """How a goal stands, None where there is no such goal."""
+        return next((state for state in self.goals if state.goal.goal_id == goal_id), None)
+
     def diagnosis_of(self, symptom_id: str) -> Diagnosis | None:
         """Why a symptom is there, None where nothing is suspected."""
         return next((found for found in self.diagnoses if found.symptom_id == symptom_id), None)

@@ -87,7 +87,7 @@ class LeverSpec:
     action_type: str = ""  # what beliefs are kept by; empty: from the lever's name and the way it is moved
     switchback: bool = False  # cheap to move: a trial may put it on and take it off in random order, to see what it does
     gradual: bool = False  # it gets to a value through those in between, and may be cut off there
-    follows: tuple[str, ...] = ()  # regulated: metrics of the load; empty: the element's that end in _per_second
+    follows: tuple[str, ...] = ()  # regulated: metrics of the load; empty: the element's rates, see docs/regulation.md
     cost_per_second: float = 0.0  # regulated: of one unit of the lever, in any currency
     worth_per_request: float = 0.0  # regulated: what one unit of the lever brings in on each unit of the load
     governs: tuple[str, ...] = ()  # of `<element>/regulation`: ids of the levers that its policy moves
@@ -104,6 +104,19 @@ class LeverSpec:
     def numeric(self) -> bool:
         """Whether the lever has a scale to move along."""
         return self.kind in (LeverKind.INTEGER, LeverKind.FLOAT)
+
+    @property
+    def options(self) -> tuple[LeverValue, ...]:
+        """The settings of a lever without a scale, in their declared order."""
+        return (False, True) if self.kind is LeverKind.BOOLEAN else self.choices
+
+    def effect_on(self, metric_name: str) -> int:
+        """+1 where raising the lever is declared to take the metric up, -1 where down, 0 where nobody has said.
+
+        >>> LeverSpec("workers", "shop", moves=(("p95_seconds", "down"),)).effect_on("p95_seconds")
+        -1
+        """
+        return {"up": 1, "down": -1}.get(dict(self.moves).get(metric_name, ""), 0)
 
     @property
     def domain_in_words(self) -> str:

@@ -184,6 +184,15 @@ class Trust:
         """Whether a decision may rest on the series."""
         return self.health is Health.OK
 
+    @property
+    def why(self) -> str:
+        """Why none may, in words: the reason where one was given, else the health itself.
+
+        >>> Trust(Health.STALE).why, Trust(Health.STALE, "silent for 90 s").why
+        ('stale', 'silent for 90 s')
+        """
+        return self.reason or self.health.value
+
 
 @dataclass(frozen=True, slots=True)
 class Threshold:

@@ -1,4 +1,7 @@
-"""How quantities and settings read to people: the one place where a value gets its words, so that every room writes it alike."""
+"""How quantities, settings and spans of time read to people: every room writes them alike.
+
+Only waits that are promised (rounded up), and moments in a time zone, have words of their own: see `plan.words`.
+"""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ class Executor:
             return f"{holder.action_id} holds {', '.join(sorted(holder.action.held & record.action.held))}"
         goal = self._observer.evidence.goal(record.action.goal_id)
         trusts = [guard.trust for guard in self._observer.guards(record)] + ([goal.trust] if goal is not None else [])
-        return next((trust.reason or trust.health.value for trust in trusts if not trust.ok), None)
+        return next((trust.why for trust in trusts if not trust.ok), None)
 
     def _closed(self, record: ActionRecord) -> str | None:
         return self.stopped or self.hold or self.gate(record, self._clock.now())

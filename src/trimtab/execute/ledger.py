@@ -14,7 +14,6 @@ from trimtab.domain.levers import LeverSpec, LeverValue, way
 from trimtab.domain.regulation import Move
 
 KEPT_MOVES = 1_000  # remembered of one action
-_UP = {"up": 1, "down": -1}
 
 
 @dataclass(slots=True)
@@ -130,7 +129,7 @@ def could_worsen(ledger: Ledger, specs: Mapping[str, LeverSpec], goal: Goal) -> 
 
 def _course(move: Move, spec: LeverSpec, metric_name: str) -> int:
     """+1 where the move is declared to take the metric up, -1 down, 0 where nothing is declared."""
-    return _UP.get(dict(spec.moves).get(metric_name, ""), 0) * way(move.from_value, move.to_value)
+    return spec.effect_on(metric_name) * way(move.from_value, move.to_value)
 
 
 def _values(found: object) -> dict[str, LeverValue]:

@@ -136,7 +136,7 @@ class Regulator:
         if goal is None:
             return f"HOLD: the goal {record.action.goal_id} is not being analysed"
         trusts = [goal.trust, *(state.trust for state in evidence.guards(record.action.locks))]
-        return next((trust.reason or trust.health.value for trust in trusts if not trust.ok), None)
+        return next((trust.why for trust in trusts if not trust.ok), None)
 
     def _closed(self, record: ActionRecord) -> str | None:
         frozen = self._levers.states[self.spec.lever_id].frozen

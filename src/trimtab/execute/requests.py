@@ -20,11 +20,7 @@ from trimtab.execute.executor import Executor
 
 async def approve(executor: Executor, action_id: str, now: float, *, actor: str, plan_hash: str | None = None) -> ActionRecord:
     """Let an action that awaits approval be carried out. Raises `NotFound`, `Conflict`."""
-    record = _awaiting(executor, action_id)
-    if plan_hash is not None and plan_hash != record.action.plan_hash:
-        raise Conflict(
-            f"the plan of {action_id} has the hash {record.action.plan_hash}, not {plan_hash}", remedy="look at it again"
-        )
+    record = _awaiting(executor, action_id, plan_hash)
     if record.expires_at is not None and now > record.expires_at:
         await executor.book.move(record, S.EXPIRED, "nobody approved it in time", now)
         raise Conflict(f"the approval of {action_id} has expired", remedy="it will be proposed anew if it is still needed")
@@ -38,11 +34,7 @@ async def approve(executor: Executor, action_id: str, now: float, *, actor: str,
 
 async def reject(executor: Executor, action_id: str, now: float, *, actor: str, plan_hash: str | None = None) -> ActionRecord:
     """Decline an action that awaits approval. Raises `NotFound`, `Conflict`."""
-    record = _awaiting(executor, action_id)
-    if plan_hash is not None and plan_hash != record.action.plan_hash:
-        raise Conflict(
-            f"the plan of {action_id} has the hash {record.action.plan_hash}, not {plan_hash}", remedy="look at it again"
-        )
+    record = _awaiting(executor, action_id, plan_hash)
     return await executor.book.move(record, S.REJECTED, f"rejected by {actor}", now, actor=actor)
 
 
@@ -109,10 +101,15 @@ def requested_action(
     return unique([action], (record.action_id for record in executor.book.records))[0]
 
 
-def _awaiting(executor: Executor, action_id: str) -> ActionRecord:
+def _awaiting(executor: Executor, action_id: str, plan_hash: str | None = None) -> ActionRecord:
+    """The action, which awaits an answer; where a `plan_hash` is given, to the very plan that it is of."""
     record = executor.book.get(action_id)
     if record.state is not S.AWAITING_APPROVAL:
         raise Conflict(f"{action_id} is {record.state.value}: it does not await approval")
+    if plan_hash is not None and plan_hash != record.action.plan_hash:
+        raise Conflict(
+            f"the plan of {action_id} has the hash {record.action.plan_hash}, not {plan_hash}", remedy="look at it again"
+        )
     return record
 
 

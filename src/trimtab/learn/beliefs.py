@@ -25,7 +25,7 @@ from trimtab.domain.contexts import FACTS, Context
 from trimtab.domain.verdicts import VerdictStatus
 from trimtab.learn.beta import student_quantile
 from trimtab.learn.lending import lent
-from trimtab.learn.mixture import NEGLIGIBLE, Mixture
+from trimtab.learn.mixture import CURIOSITY, NEGLIGIBLE, Mixture
 from trimtab.learn.regimes import ONE_FACT, Labels, Past, Prior
 from trimtab.learn.tally import EMPTY, Tally
 
@@ -38,7 +38,6 @@ CONFIDENCE = 0.9  # one-sided, of every bound; two-sided, of the interval
 RECENT = 8  # outcomes looked at one by one, for runs of failures; planning looks no further than four
 REMEMBERED = 500  # outcomes of each key that outlive a restart; what is older has long faded, or agrees with them
 SMALLEST_SPREAD = 0.05  # relative effects are not known more finely than that beforehand
-CURIOSITY = 1.0  # standard deviations that an action gets the benefit of between rivals
 LITTLE = 0.05  # of a trial: what is lent below that is not worth a word
 ANSWERS = 1024  # kept at a time; contexts and levers are few
 

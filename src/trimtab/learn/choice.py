@@ -13,11 +13,10 @@ from dataclasses import dataclass, field, replace
 from math import isfinite, sqrt
 
 from trimtab.domain.contexts import Context
-from trimtab.learn.mixture import Mixture
+from trimtab.learn.mixture import CURIOSITY, Mixture
 from trimtab.learn.regimes import NEUTRAL, Labels, Past
 from trimtab.learn.tally import Tally
 
-CURIOSITY = 1.0  # standard deviations
 STALE = 1.0 / 500.0  # how likely an option that rests has changed, from one choice to the next
 
 

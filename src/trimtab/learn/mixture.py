@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from trimtab.learn.beta import beta_quantile
 
 Array = NDArray[np.float64]
+CURIOSITY = 1.0  # standard deviations of a posterior that rivals get the benefit of
 NEGLIGIBLE = 1e-3  # weight below which a part cannot move a quantile that anybody looks at
 POINTS = 512  # of the grid that quantiles are read from: it lies densely at both ends, where sharp beliefs are
 

@@ -8,7 +8,7 @@ from trimtab.domain.actions import ActionRecord
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.diagnosis import Change
 from trimtab.domain.situation import LeverState
-from trimtab.domain.words import setting
+from trimtab.domain.words import format_span, setting
 
 
 def recent_changes(records: Iterable[ActionRecord], levers: Iterable[LeverState], now: float, within: float) -> list[Change]:
@@ -31,9 +31,4 @@ def recent_changes(records: Iterable[ActionRecord], levers: Iterable[LeverState]
 
 
 def _ago(seconds: float) -> str:
-    """How long ago, in words.
-
-    >>> _ago(42.0), _ago(600.0)
-    ('42 s ago', '10 min ago')
-    """
-    return f"{seconds:.0f} s ago" if seconds < 120.0 else f"{seconds / 60.0:.0f} min ago"
+    return f"{format_span(seconds)} ago"

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from trimtab.analyze.view import EVERYTHING
 from trimtab.domain.actions import ActionRecord
 from trimtab.domain.goals import Analysis, GoalState, GuardState
 from trimtab.domain.metrics import Health, Severity, Trust
@@ -22,7 +23,6 @@ Array = NDArray[np.float64]
 PATIENCE_SAMPLES = 10  # of a missed goal: after these one acts on a metric that drifts on and on, too
 MOST_OFFERED = 24  # elements that a control is looked for on
 NEAR = 0.75  # sampling intervals between two samples that count as taken together
-EVERYTHING = 1e12  # seconds: as far back as the windows reach
 
 
 class LastAnalysis:
@@ -36,7 +36,7 @@ class LastAnalysis:
 
     def goal(self, goal_id: str) -> GoalState | None:
         """How a goal stands, None where there is no such goal."""
-        return next((state for state in self.analysis.goals if state.goal.goal_id == goal_id), None)
+        return self.analysis.goal(goal_id)
 
     def guards(self, elements: frozenset[str]) -> Sequence[GuardState]:
         """How the guards of these elements stand."""

@@ -29,7 +29,7 @@ def status_of(agent: Desk) -> dict[str, Any]:
                 "target": state.goal.target_value,
                 "current": state.current,
                 "achieved": state.achieved,
-                "hold": None if state.trust.ok else state.trust.reason,
+                "hold": None if state.trust.ok else state.trust.why,
             }
             for state in agent.goal_states()
         ],

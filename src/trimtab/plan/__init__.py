@@ -1,7 +1,8 @@
 """Plan: a situation and what is believed in, a plan out, with a sentence for every decision.
 
-Reads: `domain.situation.Situation`, `domain.beliefs.BeliefView`. Produces: `domain.actions.Plan`. May import: domain, config,
-stats. Never: a clock, a random source, a lever or a store; the rooms `learn`, `analyze` and `verify`. Same input, same plan.
+Reads: `domain.situation.Situation`, `domain.beliefs.BeliefView`. Produces: `domain.actions.Plan`; the moves of levers that follow
+load (`plan.regulation`); and `SafeSearch`, the search of set-points by ask and tell. May import: domain, config, stats. Never: a
+clock, a random source, a lever or a store; the rooms `learn`, `analyze` and `verify`. Same input, same plan.
 """
 
 from __future__ import annotations

@@ -5,8 +5,7 @@ from __future__ import annotations
 from trimtab.domain.actions import OptimizationAction
 from trimtab.domain.contexts import Context, hour_of, third
 from trimtab.domain.situation import Situation
-
-FAR = 1.0  # Goal.miss at which a goal is missed by more than twice
+from trimtab.plan.settings import FAR
 
 
 def context_of(action: OptimizationAction, situation: Situation) -> Context:
@@ -20,10 +19,10 @@ def context_of(action: OptimizationAction, situation: Situation) -> Context:
 
 
 def _miss(action: OptimizationAction, situation: Situation) -> str:
-    for state in situation.analysis.goals:
-        if state.goal.goal_id == action.goal_id and state.achieved is False:
-            return "far" if state.miss >= FAR else "near"
-    return ""
+    state = situation.analysis.goal(action.goal_id)
+    if state is None or state.achieved is not False:
+        return ""
+    return "far" if state.miss >= FAR else "near"
 
 
 def _position(action: OptimizationAction, situation: Situation) -> str:

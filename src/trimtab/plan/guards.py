@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from trimtab.domain.actions import ActionRecord, ActionState, Choice, Decision, OptimizationAction
-from trimtab.domain.goals import GoalState
 from trimtab.domain.situation import LeverState, Situation
 from trimtab.domain.words import setting
 from trimtab.plan.history import History, backoff, moved_at, refused_by_a_person, remaining
@@ -56,7 +55,7 @@ def lever_hindrance(lever_id: str, situation: Situation, history: History, setti
     if state.frozen is not None:
         return f"{lever_id} is frozen: {state.frozen}"
     if state.value is None or not state.trust.ok:
-        return f"{lever_id} cannot be trusted: {state.trust.reason or state.trust.health.value}"
+        return f"{lever_id} cannot be trusted: {state.trust.why}"
     if left := remaining(state.moved_by_others_at, settings.cooldown_seconds, situation.now):
         return f"somebody else moved {lever_id}: cool-down, {wait(left)} left"
     if left := remaining(history.last_moved(lever_id), settings.cooldown_seconds, situation.now):
@@ -109,14 +108,14 @@ def _lever(c: Candidate) -> str | None:
 
 def _data(c: Candidate) -> str | None:
     """Every number that the trial would be judged by must be trusted before it starts."""
-    goal = goal_of(c.action, c.situation)
+    goal = c.situation.analysis.goal(c.action.goal_id)
     if goal is None:
         return f"HOLD: the goal {c.action.goal_id} is not being analysed"
     if not goal.trust.ok or goal.achieved is None or goal.current is None:
-        return f"HOLD: {goal.goal.metric_name} {goal.trust.reason or goal.trust.health.value}"
+        return f"HOLD: {goal.goal.metric_name} {goal.trust.why}"
     for guard in c.situation.analysis.guards_of(c.action.locks):
         if not guard.trust.ok or guard.breached is None:
-            return f"HOLD: guard {guard.guard.metric_name} {guard.trust.reason or guard.trust.health.value}"
+            return f"HOLD: guard {guard.guard.metric_name} {guard.trust.why}"
     return None
 
 
@@ -191,12 +190,6 @@ def _crowded(c: Candidate) -> str | None:
     running = len(c.history.active) + sum(decision.choice is Choice.ACT for _, decision in c.accepted)
     most = c.settings.max_concurrent_actions
     return f"{running} actions are under way, at most {most} at once" if c.acts and running >= most else None
-
-
-def goal_of(action: OptimizationAction, situation: Situation) -> GoalState | None:
-    """The state of the goal that `action` is for. Where one goal covers several elements, the action's own."""
-    found = [g for g in situation.analysis.goals if g.goal.goal_id == action.goal_id]
-    return next((g for g in found if g.element == action.element), found[0] if found else None)
 
 
 _CHECKS: tuple[Callable[[Candidate], str | None], ...] = (

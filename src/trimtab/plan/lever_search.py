@@ -5,7 +5,7 @@ a distance (small; larger while a goal is missed by more than twice; doubled whe
 was too small to see), and never a value at or beyond one that did harm. What is not worth a trial is left to `plan.decide`; what
 just failed is left to the cool-downs of `plan.guards`, so that it is seen with the seconds left.
 
-Once three verdicts with an interval are there, the model of `plan.search` chooses the value instead, from all levers together:
+Once three verdicts with an interval are there, the model of `plan.outlook` chooses the value instead, from all levers together:
 where it sees no hope, and before, the rules above hold.
 """
 
@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING
 
 from trimtab.domain.actions import ActionRecord, ActionState, OptimizationAction
 from trimtab.domain.goals import GoalState, GuardState, Symptom
-from trimtab.domain.levers import ABSENT, LeverKind, LeverSpec, LeverValue, Mode, way
+from trimtab.domain.levers import ABSENT, LeverSpec, LeverValue, Mode, way
 from trimtab.domain.words import of_metric, setting
 from trimtab.plan.axes import Setting
 from trimtab.plan.history import History, harmed, improved, promising
 from trimtab.plan.learned import outlook_of
 from trimtab.plan.outlook import Outlook
+from trimtab.plan.settings import FAR
 from trimtab.plan.steps import reach, step_from, step_size
 
 if TYPE_CHECKING:
     from trimtab.domain.situation import LeverState, Situation
 
-FAR = 1.0  # Goal.miss at which a goal is missed by more than twice
 NEAR_GUARD = 0.2  # of its limit: this close, one more large move could breach it
 
 
@@ -54,9 +54,7 @@ class Case:
     @property
     def known_way(self) -> int:
         """+1 or -1 where the declaration says which way to move the lever for this goal, 0 where it does not."""
-        effect = dict(self.spec.moves).get(self.goal.goal.metric_name)
-        raising = {"up": 1, "down": -1}.get(effect or "", 0)
-        return raising * self.goal.goal.direction.sign
+        return self.spec.effect_on(self.goal.goal.metric_name) * self.goal.goal.direction.sign
 
 
 class LeverSearch:
@@ -240,7 +238,7 @@ def _move_to_double(last: ActionRecord | None, *, far: bool) -> float | None:
 
 def _among_the_choices(case: Case) -> Iterator[LeverValue]:
     """Settings without a scale: those that helped, the untried, those that failed; among equals the nearest in declared order."""
-    options: tuple[LeverValue, ...] = (False, True) if case.spec.kind is LeverKind.BOOLEAN else case.spec.choices
+    options = case.spec.options
     here = options.index(case.value) if case.value in options else None
     unsafe = {record.action.to_value for record in case.unsafe}
     helped = _way_that_helped(case, options)

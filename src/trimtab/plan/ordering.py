@@ -26,7 +26,7 @@ def in_order(decided: list[Decided], situation: Situation, history: History, bel
 def _rank(action: OptimizationAction, situation: Situation, history: History, beliefs: BeliefView) -> Rank:
     belief = beliefs.of(action)
     state = situation.levers.get(action.lever_id)
-    declared = dict(state.spec.moves).get(action.metric_name, "unknown") if state is not None else "unknown"
+    declared = state is not None and state.spec.effect_on(action.metric_name) != 0
     return (
         action.priority.rank,
         not _promising(action, history),
@@ -35,7 +35,7 @@ def _rank(action: OptimizationAction, situation: Situation, history: History, be
         -round(belief.p_success, 9),
         -_suspicion(action, situation),
         _disappointments(action, history),
-        declared == "unknown",
+        not declared,
         action.lever_id,
         action.action_id,
     )

@@ -41,7 +41,7 @@ def _holds(situation: Situation) -> list[str]:
     analysis = situation.analysis
     lost = [situation.trouble.removeprefix("HOLD: ")] if situation.trouble is not None else []
     unsure = [
-        f"{name} {trust.reason or trust.health.value}"
+        f"{name} {trust.why}"
         for name, trust in (
             *((g.goal.metric_name, g.trust) for g in analysis.goals),
             *((g.guard.metric_name, g.trust) for g in analysis.guards),

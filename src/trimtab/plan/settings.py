@@ -14,6 +14,7 @@ ASK_ABOVE_RISK = 0.7  # requirement A4: above it a person is asked, whatever the
 SAFE_RISK = 0.3  # requirement A4: up to here an action is safe and may be tried unproven
 PATIENCE = 3  # failures in a row before what was learned overrules the declared priors: one bad trial proves little
 FORGIVEN_AFTER = 86_400.0  # seconds: loads differ from day to day, so what failed yesterday may be tried anew
+FAR = 1.0  # Goal.miss from which on a goal is missed by more than twice
 TOLERANCE = 1e-9  # 0.1 × 0.5 must reach a threshold of 0.05 in binary arithmetic too
 
 BASELINE_SAMPLES = 5  # a goal's window holds at least five samples; before them its level is not known

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trimtab.domain.verdicts import Verdict, VerdictStatus
-from trimtab.stats import median, medians
+from trimtab.stats import mad_sd, median, medians
+from trimtab.stats.scale import MAD_TO_SD
 from trimtab.verify.judge import Samples, direction_of
 from trimtab.verify.samples import as_arrays
 from trimtab.verify.unit import Unit, choose_unit
@@ -124,7 +125,7 @@ def _verdict(d: Array, unit: Unit, level: float, sign: int, alpha: float) -> Ver
 def _bounds(d: Array, needed: float) -> tuple[float, float]:
     """The least and the greatest effect that the differences do not contradict."""
     middle = median(d)
-    reach = 8.0 * 1.4826 * median(np.abs(d - middle)) + 1e-9
+    reach = 8.0 * mad_sd(d) + 1e-9
     tried = middle + reach * np.linspace(-1.0, 1.0, GRID)
     held = tried[np.maximum(*_log_e(d, tried)) < needed]
     return (float(held.min()), float(held.max())) if held.size else (middle, middle)
@@ -134,7 +135,7 @@ def _log_e(d: Array, effects: Array) -> tuple[Array, Array]:
     """Log e-values for more, and for less, than each effect (m,); either exceeds log(1/α) ever with probability ≤ α."""
     rest = d - effects[:, None]
     sizes = np.abs(rest)  # of those so far, without their signs: no coin is foreseen
-    spread = 1.4826 * np.stack([medians(sizes[:, : k + 1]) for k in range(d.size)], axis=1)
+    spread = MAD_TO_SD * np.stack([medians(sizes[:, : k + 1]) for k in range(d.size)], axis=1)
     tilt = np.asarray(LAMBDAS)[:, None, None] * np.clip(rest / np.maximum(spread, 1e-12), -REACH, REACH)
     fair = np.logaddexp(tilt, -tilt) - math.log(2.0)
     return _log_mean((tilt - fair).sum(axis=-1)), _log_mean((-tilt - fair).sum(axis=-1))

@@ -96,11 +96,10 @@ def helping(spec: LeverSpec, view: RegulationView) -> int:
     What costs must be good for something; what brings in money on each request would stand at its most if it were free. A count
     from one up (servers, consumers, workers) is taken for capacity.
     """
-    declared = dict(spec.moves)
     for state in sorted(view.goals, key=lambda state: -state.goal.weight):
-        way = {"up": 1, "down": -1}.get(declared.get(state.goal.metric_name, ""), 0)
-        if way:
-            return way * state.goal.direction.sign
+        effect = spec.effect_on(state.goal.metric_name)
+        if effect:
+            return effect * state.goal.direction.sign
     if spec.cost_per_second or spec.worth_per_request:
         return 1 if spec.cost_per_second > 0.0 or spec.worth_per_request < 0.0 else -1
     return 1 if spec.kind is LeverKind.INTEGER and spec.bounds is not None and spec.bounds[0] >= 1 else 0
@@ -112,13 +111,12 @@ def guarded(knob: Knob, guards: Sequence[GuardState]) -> frozenset[int]:
     Where nobody has said which way a lever moves a guard's metric, both ways are closed but the one towards help.
     """
     closed: set[int] = set()
-    declared = dict(knob.spec.moves)
     for state in guards:
         ways = _pressed(state)
         if not ways:
             continue
-        sense = {"up": 1, "down": -1}.get(declared.get(state.guard.metric_name, ""), 0)
-        closed |= {sense * way for way in ways} if sense else ({-knob.help} if knob.help else {1, -1})
+        effect = knob.spec.effect_on(state.guard.metric_name)
+        closed |= {effect * way for way in ways} if effect else ({-knob.help} if knob.help else {1, -1})
     return frozenset(closed)
 
 
