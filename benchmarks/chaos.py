@@ -1,7 +1,8 @@
 """SIGKILL at every row of the journal, and between effect and acknowledgement: does every action come to one right end?
 
 Each scenario is first run without a kill, which yields the rows that it writes; then once for each row with a kill right before
-and right after it is written, for each kind of lever. The bar: 100 % terminal within 30 s of the restart, no effect doubled,
+and right after it is written, for each kind of lever; and a policy that moves a lever is killed in the middle of its moves, and
+while it is taken back. The bar: 100 % terminal within 30 s of the restart, no effect doubled,
 none forgotten, and each lever holds what the journal says. Judged from the journal's file and the service's log
 (`services/crashes.py`).
 
@@ -24,6 +25,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from services.crashes import EFFECT, KINDS, REQUEST, Case, Left, Scenario, crash
+from services.policy_crashes import KILLS, PolicyCase, crash_policy
 
 ATTEMPTS = 2  # to reach the instant of a kill: verdicts on noise do not come out alike each time
 TRANSPORTS = ("http", "app")
@@ -61,8 +63,9 @@ def main() -> int:
         cases += [
             Case(scenario, kind, instant) for scenario, instant in INSTANTS for kind in (KINDS[:1] if options.short else KINDS)
         ]
+        policies = [PolicyCase(kill_at) for kill_at in ("", *(KILLS[-1:] if options.short else KILLS))]
         results = list(walks)
-        for left in pool.map(_isolated, [case for case in cases if options.only in case.name]):
+        for left in pool.map(_isolated, [case for case in (*cases, *policies) if options.only in case.name]):
             results.append(left)
             if not options.json and left.problems:
                 print(f"FAIL {left.case}: {'; '.join(left.problems)}\n     {' '.join(left.edges)}", flush=True)
@@ -110,10 +113,10 @@ def report(results: list[Left], *, as_json: bool) -> int:
     return 1 if bad else 0
 
 
-def _isolated(case: Case) -> Left:
+def _isolated(case: Case | PolicyCase) -> Left:
     for _ in range(ATTEMPTS):
         with tempfile.TemporaryDirectory(prefix="trimtab-chaos-") as folder:
-            left = crash(case, Path(folder))
+            left = crash(case, Path(folder)) if isinstance(case, Case) else crash_policy(case, Path(folder))
         if not left.unreached or left.problems:
             break
     return left

@@ -99,20 +99,20 @@ def _run_until_killed(case: Case, folder: Path, config: Path, log: str, left: Le
         environment["CHAOS_SUBMIT"] = json.dumps(asked)
     if "->" in case.kill_at:
         environment["CHAOS_KILL_AT"] = case.kill_at
-    with _agent(folder, config, environment) as agent:
+    with agent_of(folder, config, environment) as agent:
         deadline = time.monotonic() + REACH_WITHIN
         while agent.poll() is None and time.monotonic() < deadline:
             if case.kill_at in (REQUEST, EFFECT) and _instant(case.kill_at, httpx.get(log).json()["log"]):
                 agent.kill()
                 agent.wait()
-            elif (states := _states(folder)) and set(states) <= (TERMINAL | ENDED_BADLY) - {"kept_on_probation"}:
+            elif (found := states(folder)) and set(found) <= (TERMINAL | ENDED_BADLY) - {"kept_on_probation"}:
                 time.sleep(0.5)  # a kill right after the last row may be on its way
                 left.unreached = bool(case.kill_at) and agent.poll() is None
                 if left.unreached or not case.kill_at:
                     return
             time.sleep(0.05)
         if agent.poll() not in (None, -signal.SIGKILL):
-            left.problems.append(f"the agent ended with {agent.poll()}: {_tail(folder / 'agent.log')}")
+            left.problems.append(f"the agent ended with {agent.poll()}: {tail(folder / 'agent.log')}")
         elif agent.poll() is None:
             left.problems.append(f"not terminal within {REACH_WITHIN:.0f} s though nothing was killed")
 
@@ -120,10 +120,10 @@ def _run_until_killed(case: Case, folder: Path, config: Path, log: str, left: Le
 def _run_again(case: Case, folder: Path, config: Path, log: str, left: Left) -> None:
     environment = {"CHAOS_ANSWER": "reject"} if case.scenario.ask else {}
     restarted = time.monotonic()
-    with _agent(folder, config, environment) as agent:
-        while not (_ready(config) and _all_ended(folder)):
+    with agent_of(folder, config, environment) as agent:
+        while not (ready(config) and _all_ended(folder)):
             if agent.poll() is not None:
-                left.problems.append(f"the restarted agent ended with {agent.poll()}: {_tail(folder / 'agent.log')}")
+                left.problems.append(f"the restarted agent ended with {agent.poll()}: {tail(folder / 'agent.log')}")
                 return
             if time.monotonic() - restarted > TERMINAL_WITHIN + 10.0:
                 break
@@ -210,7 +210,8 @@ def chain_problems(rows: list[dict[str, Any]], actions: list[tuple[str, dict[str
     return problems
 
 
-def _states(folder: Path) -> list[str]:
+def states(folder: Path) -> list[str]:
+    """Where each action stands, oldest first."""
     try:
         return [state for state, _ in read_journal(folder)[0]]
     except sqlite3.Error:  # the agent is just making the file
@@ -218,10 +219,11 @@ def _states(folder: Path) -> list[str]:
 
 
 def _all_ended(folder: Path) -> bool:
-    return all(state in TERMINAL | ENDED_BADLY for state in _states(folder))
+    return all(state in TERMINAL | ENDED_BADLY for state in states(folder))
 
 
-def _ready(config: Path) -> bool:
+def ready(config: Path) -> bool:
+    """Whether the agent of this configuration answers that it is."""
     api = json.loads(config.read_text())["api"]
     try:
         return httpx.get(f"http://{api['host']}:{api['port']}/readyz", timeout=2.0).status_code == 200
@@ -236,7 +238,8 @@ def _instant(name: str, log: list[dict[str, Any]]) -> bool:
 
 
 @contextlib.contextmanager
-def _agent(folder: Path, config: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+def agent_of(folder: Path, config: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """An agent that may be told where to die; it has ended when the block does."""
     with open(folder / "agent.log", "a") as log:
         process = start([str(HERE / "killable_agent.py"), str(config)], log, environment)
         drain(process)
@@ -292,5 +295,6 @@ def _configuration(case: Case, port: int, folder: Path) -> dict[str, Any]:
     }
 
 
-def _tail(path: Path) -> str:
+def tail(path: Path) -> str:
+    """The last lines of a log."""
     return " | ".join(path.read_text(errors="replace").splitlines()[-4:])

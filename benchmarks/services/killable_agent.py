@@ -2,7 +2,8 @@
 """The agent as `trimtab run` assembles it, except that its journal can kill it at a chosen row. For `benchmarks/chaos.py` only.
 
 CHAOS_KILL_AT="applying->settling:before" sends SIGKILL to this process instead of writing that row, ":after" right
-after it was written. CHAOS_SUBMIT='{"lever": "fragile/integer", "value": 4}' asks for a change once the goal can be
+after it was written; "move 2:after" and "undo 1:before" mean the second row of a policy's move, and the first of a lever that it
+puts back. CHAOS_SUBMIT='{"lever": "fragile/integer", "value": 4}' asks for a change once the goal can be
 judged, and CHAOS_ANSWER=approve|reject answers whatever awaits approval. No code of trimtab itself knows of any of
 this.
 """
@@ -14,6 +15,8 @@ import json
 import os
 import signal
 import sys
+from collections import Counter
+from typing import Any
 
 from trimtab.agent import AutonomousAgent
 from trimtab.assembly import assemble, load_settings
@@ -39,7 +42,20 @@ def make_killable(agent: AutonomousAgent, kill_at: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return row
 
-    journal.record = record  # type: ignore[method-assign]
+    note, seen = journal.note, Counter[str]()
+
+    async def counted(kind: str, reason: str, **about: Any) -> JournalRow:
+        name = "undo" if (about.get("data") or {}).get("undo") else kind
+        seen[name] += 1
+        hit = f"{name} {seen[name]}" == edge
+        if hit and side == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        row = await note(kind, reason, **about)
+        if hit:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return row
+
+    journal.record, journal.note = record, counted  # type: ignore[method-assign]
 
 
 async def submit(agent: AutonomousAgent, lever: str, value: bool | int | float | str) -> None:

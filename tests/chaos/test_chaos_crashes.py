@@ -15,6 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 from services.crashes import EFFECT, REQUEST, Case, Scenario, chain_problems, crash, journalled_value, read_journal
+from services.policy_crashes import PolicyCase, crash_policy
 
 KEPT, WORSE = Scenario("kept", "better"), Scenario("worse", "worse")
 CASES = (
@@ -24,13 +25,15 @@ CASES = (
     Case(WORSE, "choice", "rolling_back->rolled_back:before"),
     Case(Scenario("slow answer", "better", (("after", 3.0),)), "choice", EFFECT),
     Case(Scenario("slow effect", "better", (("before", 3.0),)), "integer", REQUEST),
+    PolicyCase("undo 1:after"),
 )
 
 
 @pytest.fixture(scope="module")
 def crashes(tmp_path_factory):
     with ThreadPoolExecutor(max_workers=3) as pool:
-        jobs = {case: pool.submit(crash, case, tmp_path_factory.mktemp("crash")) for case in CASES}
+        ways = {Case: crash, PolicyCase: crash_policy}
+        jobs = {case: pool.submit(ways[type(case)], case, tmp_path_factory.mktemp("crash")) for case in CASES}
         return {case: job.result() for case, job in jobs.items()}
 
 

@@ -97,3 +97,12 @@ def test_a_policy_is_as_careful_as_the_most_careful_of_its_levers():
     assert (spec.autonomy, spec.risk_level, spec.reversibility) == (Autonomy.ASK, 0.6, Reversibility.IRREVERSIBLE)
     assert spec.locks == {"web", "lock:pool"} and spec.governs == ("web/servers", "web/dimmer")
     assert spec.choices == POLICIES and spec.mode is Mode.REGULATED
+
+
+def test_a_lever_that_was_to_be_put_back_when_the_agent_died_may_still_stand_where_the_policy_left_it():
+    up = {"lever": "web/servers", "from": 2, "to": 5, "snapshot": {"web/servers": 2, "web/dimmer": 4}, "held": {"web/servers": 5}}
+    back = {**up, "from": 5, "to": 2, "held": {"web/servers": 2, "web/dimmer": 4}, "undo": True}
+    other = {**back, "lever": "web/dimmer", "from": 6, "to": 4}
+    found = ledger_from(rows(up, back, other), "a", 0.0, held=True)
+    assert found.ours(SERVERS, 5) and found.ours(SERVERS, 2) and found.ours(DIMMER, 6)
+    assert not found.ours(SERVERS, 7)

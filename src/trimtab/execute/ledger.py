@@ -84,7 +84,14 @@ def ledger_from(rows: Sequence[JournalRow], action_id: str, since: float, *, hel
         last = move_of(told[-1])
         if last is not None:
             found.doubt[last.lever_id] = last  # the agent may have ended before its effect
+        latest = {str(row.data.get("lever")): row for row in told}
+        found.doubt |= {lever_id: _put_back(row) for lever_id, row in latest.items() if row.data.get("undo")}
     return found
+
+
+def _put_back(row: JournalRow) -> Move:
+    """The move by which a lever was to be put back."""
+    return Move(str(row.data["lever"]), _value(row.data["from"]), _value(row.data["to"]), row.at, "")
 
 
 def blameless(
