@@ -127,7 +127,7 @@ def by_agent(plant: WebCluster) -> float:
         path = Path(folder, "trimtab.yaml")
         path.write_text(CONFIG)
         settings = load_config(path, environ={}, sensors=types.sensor_options, levers=types.lever_options)
-    return asyncio.run(simulate(settings, plant, MINUTES * DT)).tally.sums["cluster_utility"]
+    return asyncio.run(simulate(settings, plant, MINUTES * DT)).totals.sums["cluster_utility"]
 
 
 RULES: dict[str, Callable[[], Callable[[WebCluster, Steps], None]]] = {

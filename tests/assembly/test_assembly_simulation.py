@@ -30,7 +30,7 @@ def test_a_surge_is_met_and_the_story_is_the_same_each_time():
         import numpy as np
 
         found = run(plant=ServicePlant(np.random.default_rng(5), fault_at=1800.0, noise=0.03), seconds=5400.0)
-        return [(r.action_id, r.state, r.reason) for r in found.records], dict(found.tally.sums), found
+        return [(r.action_id, r.state, r.reason) for r in found.records], dict(found.totals.sums), found
 
     one, sums, found = story()
     assert (one, sums) == story()[:2]
@@ -58,7 +58,7 @@ def test_time_moves_in_whole_intervals_and_extra_looks_show_nothing_new():
     found = run(plant=plant, seconds=600.0)
     assert {dt for _, dt in plant.seen} == {10.0}
     assert {b - a for (a, _), (b, _) in zip(plant.seen, plant.seen[1:], strict=False)} == {10.0}
-    assert found.tally.steps == len(plant.seen) == 60
+    assert found.totals.steps == len(plant.seen) == 60
     assert found.goals[0].trust.health is Health.OK
 
 

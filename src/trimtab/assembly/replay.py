@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from trimtab.assembly.simulation import Simulation, Tally, live_through
+from trimtab.assembly.simulation import Simulation, Totals, live_through
 from trimtab.assembly.wiring import Stores, assemble
 from trimtab.config import Settings, locks_of
 from trimtab.config.settings import MonitoringSettings
@@ -42,7 +42,7 @@ LOOK_BACK_SECONDS = 86_400.0  # what a lever held last, within a day before the 
 OWN = "trimtab_"  # series of an agent about itself, which are no part of what it watched
 
 
-class Past:
+class ReadOnly:
     """A `MetricStore` that is read and never written: the agent remembers from it what was before its start."""
 
     def __init__(self, inner: MetricStore) -> None:
@@ -116,14 +116,14 @@ async def replay(
         settings.monitoring if spacing < 1.1 * settings.monitoring.interval_seconds else _no_faster(settings.monitoring, spacing)
     )
     settings = settings.model_copy(update={"safety": safety, "monitoring": monitoring})
-    clock, tally = VirtualClock(stretch.start), Tally()
+    clock, totals = VirtualClock(stretch.start), Totals()
     known = await recording.series()
     specs = _specs(settings)
     agent = assemble(
         settings,
         clock=clock,
-        stores=(stores := Stores(MemoryJournal(), Past(recording))),
-        sensors=_sensors(settings, recording, known, stretch.start, tally),
+        stores=(stores := Stores(MemoryJournal(), ReadOnly(recording))),
+        sensors=_sensors(settings, recording, known, stretch.start, totals),
         levers=[
             RecordedLever(
                 Recording(recording, [lever_series(spec)], stretch.start - LOOK_BACK_SECONDS),
@@ -135,7 +135,7 @@ async def replay(
         ],
         serve=False,
     )
-    return await live_through(agent, clock, stores, stretch.end - stretch.start, tally, progress)
+    return await live_through(agent, clock, stores, stretch.end - stretch.start, totals, progress)
 
 
 async def extent(settings: Settings, recording: MetricStore) -> Stretch:
@@ -246,21 +246,21 @@ def _specs(settings: Settings) -> list[LeverSpec]:
 
 
 def _sensors(
-    settings: Settings, recording: MetricStore, known: Sequence[Series], begin: float, tally: Tally
+    settings: Settings, recording: MetricStore, known: Sequence[Series], begin: float, totals: Totals
 ) -> list[RecordedSensor]:
     """One for each element of which something was recorded. An element without sensors of its own has none here either."""
     sensors = []
     for element in settings.elements:
         mine = [series for series in known if series.element == element.name and not series.name.startswith(OWN)]
         if mine:
-            heard = partial(_count, tally)
+            heard = partial(_count, totals)
             sensors.append(RecordedSensor(Recording(recording, mine, begin), element.name, [each.name for each in mine], heard))
     return sensors
 
 
-def _count(tally: Tally, readings: Sequence[Reading]) -> None:
-    tally.steps += 1
-    tally.last.update({reading.series.metric_id: reading.value for reading in readings})
+def _count(totals: Totals, readings: Sequence[Reading]) -> None:
+    totals.steps += 1
+    totals.last.update({reading.series.metric_id: reading.value for reading in readings})
 
 
 def read_csv(path: Path, settings: Settings) -> MemoryMetricStore:

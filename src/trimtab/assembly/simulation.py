@@ -32,7 +32,7 @@ LEAST_STEP = 0.01  # seconds of virtual time between two turns
 
 
 @dataclass(slots=True)
-class Tally:
+class Totals:
     """What a plant said over the whole run."""
 
     steps: int = 0
@@ -49,7 +49,7 @@ class Simulation:
     records: tuple[ActionRecord, ...]  # oldest first
     goals: tuple[GoalState, ...]
     missed_seconds: Mapping[str, float]  # goal id → how long it counted as missed
-    tally: Tally
+    totals: Totals
     held: Mapping[str, tuple[float, str]] = field(default_factory=dict)  # goal id → how long nothing rested on it, and why last
     rows: Mapping[str, Sequence[JournalRow]] = field(default_factory=dict)  # action id → its life
     moves: Mapping[str, int] = field(default_factory=dict)  # regulated lever id → how often its policy moved it
@@ -59,17 +59,17 @@ class Simulation:
 class Counted:
     """A plant that is counted: what it says goes on unchanged."""
 
-    def __init__(self, inner: Plant, tally: Tally) -> None:
+    def __init__(self, inner: Plant, totals: Totals) -> None:
         self.get, self.set = inner.get, inner.set
-        self._inner, self._tally = inner, tally
+        self._inner, self._totals = inner, totals
 
     def step(self, now: float, dt: float) -> Mapping[str, float]:
         """The inner plant's step, added up."""
         metrics = self._inner.step(now, dt)
-        self._tally.steps += 1
-        self._tally.last = {name: float(value) for name, value in metrics.items()}
-        for name, value in self._tally.last.items():
-            self._tally.sums[name] = self._tally.sums.get(name, 0.0) + value
+        self._totals.steps += 1
+        self._totals.last = {name: float(value) for name, value in metrics.items()}
+        for name, value in self._totals.last.items():
+            self._totals.sums[name] = self._totals.sums.get(name, 0.0) + value
         return metrics
 
 
@@ -86,10 +86,10 @@ async def simulate(
     `progress` is told the share that is done. Raises `ConfigError` where the configuration speaks of anything real.
     """
     refuse_real_systems(settings)
-    tally, clock = Tally(), VirtualClock(start)
+    totals, clock = Totals(), VirtualClock(start)
     stores = Stores(MemoryJournal(), MemoryMetricStore())
-    agent = assemble(settings, clock=clock, stores=stores, plants={"plant": Counted(plant, tally)}, serve=False)
-    return await live_through(agent, clock, stores, seconds, tally, progress)
+    agent = assemble(settings, clock=clock, stores=stores, plants={"plant": Counted(plant, totals)}, serve=False)
+    return await live_through(agent, clock, stores, seconds, totals, progress)
 
 
 async def live_through(
@@ -97,7 +97,7 @@ async def live_through(
     clock: VirtualClock,
     stores: Stores,
     seconds: float,
-    tally: Tally,
+    totals: Totals,
     progress: Callable[[float], None] = lambda done: None,
 ) -> Simulation:
     """Turn the loop of an agent in virtual time for `seconds` from now, and tell what became of it."""
@@ -126,7 +126,7 @@ async def live_through(
             records,
             tuple(agent.goal_states()),
             missed,
-            tally,
+            totals,
             held,
             rows,
             regulation.moves(),

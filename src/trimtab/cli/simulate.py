@@ -71,10 +71,10 @@ def _document(run: Simulation, origin: dict[str, Any]) -> dict[str, Any]:
             views.action_detail(record, run.rows.get(record.action_id, ())).model_dump(mode="json") for record in run.records
         ],
         "goals": [views.goal(state).model_dump(mode="json") for state in run.goals],
-        "metrics": dict(run.tally.last),
+        "metrics": dict(run.totals.last),
         "totals": {
             "seconds": run.seconds,
-            "steps": run.tally.steps,
+            "steps": run.totals.steps,
             "turns": run.turns,
             **origin,
             "actions": dict(Counter(record.state.value for record in run.records)),
@@ -82,7 +82,7 @@ def _document(run: Simulation, origin: dict[str, Any]) -> dict[str, Any]:
             "credited": sum(record.success is True for record in run.records),
             "missed_seconds": dict(run.missed_seconds),
             "held_seconds": {goal_id: seconds for goal_id, (seconds, _) in run.held.items()},
-            "sums": dict(run.tally.sums),
+            "sums": dict(run.totals.sums),
         },
     }
 
@@ -97,7 +97,7 @@ def _print(run: Simulation, document: dict[str, Any]) -> None:
     if run.regulation:
         _print_regulated(run)
     _print_goals(run, document)
-    show.table("Plant", ("metric", "at the end"), [(name, show.quantity(name, value)) for name, value in run.tally.last.items()])
+    show.table("Plant", ("metric", "at the end"), [(name, show.quantity(name, value)) for name, value in run.totals.last.items()])
 
 
 def _print_regulated(run: Simulation) -> None:

@@ -1,7 +1,7 @@
 """Learn: verified outcomes in, beliefs about action types out; and the choice between rivals.
 
 Reads: `Outcome`s of actions that were really tried. Produces: `Beliefs`, which answers `domain.beliefs.BeliefView`, and
-`Chooser`. May import: domain, config, stats. Never: a clock, a random source, a simulated result (an `Outcome` cannot carry
+`Chooser`. May import: domain, NumPy. Never: a clock, a random source, a simulated result (an `Outcome` cannot carry
 one), the room `plan`. `Outcome`, `VerdictStatus` and `Context` come from the domain and are named here for who only learns.
 """
 

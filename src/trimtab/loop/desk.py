@@ -206,7 +206,7 @@ class Desk:
         self.gatekeeper.closing = reason
         taken = [record.action_id for record in self.book.under_way()]
         for action_id in taken:
-            self.executor.recall(action_id, f"{reason} before the change was proven", "trimtab")
+            self.executor.recall(action_id, f"{reason} before the change was proven", OURSELVES)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._at_once(*taken), TAKE_BACK_SECONDS)
 

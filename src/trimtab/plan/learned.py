@@ -32,7 +32,7 @@ Lesson = tuple[Setting, Setting, float, float]  # with the change, without it, h
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Contrast:
     """One trial: the settings with and without it, and what it showed."""
 
     record: ActionRecord
@@ -51,18 +51,18 @@ def outlook_of(
     """
     axes = tuple(Axis.of(state.spec, state.value) for state in levers if state.value is not None)
     here: Setting = tuple(state.value for state in levers if state.value is not None)
-    changes = list(_changes(goal, axes, here, history))
-    told = [change for change in changes if change.better is not None]
+    contrasts = list(_contrasts(goal, axes, here, history))
+    told = [contrast for contrast in contrasts if contrast.better is not None]
     if len(told) < LEAST_VERDICTS:
         return None
-    settings = tuple(dict.fromkeys([here, *(one for change in changes for one in (change.without, change.setting))]))
-    lessons = tuple((change.setting, change.without, change.better or 0.0, change.noise) for change in told)
+    settings = tuple(dict.fromkeys([here, *(one for contrast in contrasts for one in (contrast.without, contrast.setting))]))
+    lessons = tuple((contrast.setting, contrast.without, contrast.better or 0.0, contrast.noise) for contrast in told)
     model = _model(axes, settings, lessons)
-    broke = {change.setting for change in changes if change.record.guard_breached is not None} - {here}
+    broke = {contrast.setting for contrast in contrasts if contrast.record.guard_breached is not None} - {here}
     harmful = np.array([one in broke for one in settings])
-    fences = _fences(guards, changes, settings, here, axes)
-    tries = [(here, False), *((change.setting, change.setting in broke) for change in reversed(changes))]
-    noise = float(np.median([change.noise for change in told]))
+    fences = _fences(guards, contrasts, settings, here, axes)
+    tries = [(here, False), *((contrast.setting, contrast.setting in broke) for contrast in reversed(contrasts))]
+    noise = float(np.median([contrast.noise for contrast in told]))
     return Outlook(axes, settings, model, fences, ~harmful, harmful, reaches(axes, tries), noise), here
 
 
@@ -77,7 +77,7 @@ def _model(axes: tuple[Axis, ...], settings: tuple[Setting, ...], lessons: tuple
     return Surrogate.fit(points(axes, settings), np.array([not axis.spec.numeric for axis in axes]), rows, better, noise)
 
 
-def _changes(goal: GoalState, axes: Sequence[Axis], here: Setting, history: History) -> Iterator[Change]:
+def _contrasts(goal: GoalState, axes: Sequence[Axis], here: Setting, history: History) -> Iterator[Contrast]:
     """The trials of the last day on these levers, newest first; those for other goals only move the levers."""
     places = {axis.spec.lever_id: number for number, axis in enumerate(axes)}
     records = sorted(
@@ -90,7 +90,7 @@ def _changes(goal: GoalState, axes: Sequence[Axis], here: Setting, history: Hist
         number = places[record.action.lever_id]
         tried_at, without = (_with(setting, number, value) for value in (record.action.to_value, record.action.from_value))
         if record.action.goal_id == goal.goal.goal_id and history.now - record.since < RECENT_FOR:
-            yield Change(record, tried_at, without, *_effect(record, goal.goal.direction))
+            yield Contrast(record, tried_at, without, *_effect(record, goal.goal.direction))
         setting = without
 
 
@@ -117,7 +117,7 @@ def _logarithm(effect: float, direction: Direction) -> float:
 
 
 def _fences(
-    guards: Sequence[GuardState], changes: Sequence[Change], settings: Sequence[Setting], here: Setting, axes: Sequence[Axis]
+    guards: Sequence[GuardState], contrasts: Sequence[Contrast], settings: Sequence[Setting], here: Setting, axes: Sequence[Axis]
 ) -> tuple[Fence, ...]:
     """What is known of each guard: its value now, and where a trial broke it."""
     places, labels = points(axes, settings), np.array([not axis.spec.numeric for axis in axes])
@@ -125,7 +125,7 @@ def _fences(
     for state in guards:
         if state.value is None:
             continue
-        broke = [change.setting for change in changes if change.record.guard_breached == state.guard.guard_id]
+        broke = [contrast.setting for contrast in contrasts if contrast.record.guard_breached == state.guard.guard_id]
         rows = np.array([[float(one == other) for other in settings] for one in (here, *broke)])
         for used in Used.of(state.guard, [state.value], [GUARD_NOISE]):
             values = np.array([*used.values, *(TOLD[1] for _ in broke)])

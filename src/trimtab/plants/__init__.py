@@ -1,4 +1,4 @@
-"""Simulated elements and the loads that they bear, for `simulate`, replay and tests.
+"""Simulated elements and the loads that they bear, for `simulate`, tests and benches.
 
 Reads: values set at levers, virtual time, a random generator handed in. Produces: metrics for each step. May import: NumPy,
 domain, stats. Never: a clock, the environment, the network, a room beside or above.

@@ -1,4 +1,4 @@
-"""Shared mathematics of the loop: robust scale, regimes, forecasts, autocorrelation, anytime-valid evidence.
+"""Shared mathematics of the loop: robust scale, regimes, season and trend, autocorrelation, forecasts, anytime-valid evidence.
 
 Reads: arrays handed in. Produces: numbers and small frozen values. May import: NumPy and `domain`.
 Never: a clock, the environment, the network, a random source, or any other room.

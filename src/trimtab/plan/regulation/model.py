@@ -166,11 +166,11 @@ def _prior(past: Past, knobs: Sequence[Knob], missed: NDArray[np.bool_], tracks:
         held += np.log(factor(knob, _shape(knob, shape)[:, np.newaxis], stood[np.newaxis, :]))
     borne = np.where(missed, 0.0, past.load)
     most = np.log(np.maximum((borne * np.exp(held)).max(axis=1), 1e-9))  # the hardest that was borne
-    theta = -most - np.log(8.0) * u[:, 2] ** 1.0 + np.log(1.1)
+    theta = -most - np.log(8.0) * u[:, 2] + np.log(1.1)
     if past.target_seconds is not None:  # what takes R seconds, one at a time, is done 1 / R times a second; m at a time m times
         counts = [knob for knob in knobs if knob.help > 0 and knob.low >= 1.0]
         units = np.log(counts[0].high) if counts else 0.0
-        at_a_time = -2.0 * np.log(1.0 - 0.97 * u[:, 2]) * 0.5
+        at_a_time = -np.log(1.0 - 0.97 * u[:, 2])
         theta = np.minimum(steady + np.log(past.target_seconds) - units - at_a_time + 0.1, -most + np.log(1.1))
     leads = [_prior_lead(knob, u[:, 3 + len(knobs) + place]) for place, knob in enumerate(knobs)]
     busiest = np.where(u[:, -1] < 0.7, 0.0, np.log(0.1) * (u[:, -1] - 0.7) / 0.3)  # a ratio of one, most likely
