@@ -116,6 +116,7 @@ bench-diagnosis: $(VENV)/.dev ## is the root cause among the first that a diagno
 
 bench-forecasts: $(VENV)/.bench ## does the forecast beat the seasonal naive one and MSTL, and keep its intervals? (DATA as above)
 	$(PY) benchmarks/forecasts.py --data $(DATA) $(call short,--short,)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) benchmarks/predictive_scaling.py $(call short,--short,)
 
 bench-unknown: $(VENV)/.dev ## a service never seen before, with and without a fault
 	$(PY) benchmarks/unknown_service.py $(call short,--short,--runs 5)

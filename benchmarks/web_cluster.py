@@ -100,7 +100,7 @@ def feed_forward(plant: WebCluster, past: Steps) -> None:
     plant.set("dimmer", floor(4.0 * share) / 4.0)
 
 
-def by_policy(policy: Policy) -> Callable[[WebCluster, Steps], None]:
+def by_policy(policy: Policy, specs: tuple[LeverSpec, ...] = (SERVERS, DIMMER)) -> Callable[[WebCluster, Steps], None]:
     """A policy alone, without the agent around it."""
     moves: list[Move] = []
     good = Trust(Health.OK)
@@ -111,7 +111,7 @@ def by_policy(policy: Policy) -> Callable[[WebCluster, Steps], None]:
         metrics = {name: (times, np.array([step[name] for step in seen])) for name in seen[-1]}
         value = seen[-1][GOAL.metric_name]
         goal = GoalState(GOAL, "web", value, value, GOAL.met_by(value), 1.0, GOAL.miss(value), good)
-        levers = {spec.lever_id: LeverState(spec, spec.coerce(plant.get(spec.name)), good, now) for spec in (SERVERS, DIMMER)}
+        levers = {spec.lever_id: LeverState(spec, spec.coerce(plant.get(spec.name)), good, now) for spec in specs}
         recent = tuple(move for move in moves if move.at >= times[0])
         for move in policy.next(RegulationView(now, "web", levers, (goal,), (), metrics, recent)):
             plant.set(move.lever_id.partition("/")[2], float(move.to_value))

@@ -16,24 +16,22 @@ HOUR = 3600.0
 
 
 class Lookout:
-    """Called once a turn. What the store cannot tell is left to the next hour: whoever needs the store says so."""
+    """Called once a turn, and reads for one goal or guard then: some milliseconds. What the store cannot tell waits an hour."""
 
     def __init__(self, store: MetricStore, monitor: Monitor, analyzer: Analyzer, evidence: LastAnalysis) -> None:
         self._store, self._monitor, self._analyzer, self._evidence = store, monitor, analyzer, evidence
         self._due = float("-inf")
+        self._waiting: list[tuple[str, Goal | Guard]] = []
 
     async def look(self, now: float) -> None:
         """Read what is due."""
-        if now < self._due or not self._analyzer.looks_ahead:
-            return
-        analysis = self._evidence.analysis
-        wanted: list[tuple[str, Goal | Guard]] = [(state.goal.goal_id, state.goal) for state in analysis.goals]
-        wanted += [(state.guard.guard_id, state.guard) for state in analysis.guards]
-        if not wanted:
-            return
-        self._due = now + HOUR
-        with suppress(StoreError):
-            for key, of in wanted:
-                seen = self._monitor.aggregate(of.metric_name, of.element, of.where, of.aggregate, now)
-                if seen.series:
-                    self._analyzer.recall(key, *await trend(self._store, Source(seen.series, of.aggregate), now))
+        if now >= self._due and self._analyzer.looks_ahead:
+            analysis = self._evidence.analysis
+            self._waiting = [(state.goal.goal_id, state.goal) for state in analysis.goals]
+            self._waiting += [(state.guard.guard_id, state.guard) for state in analysis.guards]
+            self._due = now + HOUR if self._waiting else now  # before the first analysis there is none
+        if self._waiting:
+            key, of = self._waiting.pop(0)
+            seen = self._monitor.aggregate(of.metric_name, of.element, of.where, of.aggregate, now)
+            with suppress(StoreError):  # who needs the store to decide says so
+                self._analyzer.recall(key, *await trend(self._store, Source(seen.series, of.aggregate), now))
