@@ -149,3 +149,101 @@ def test_a_trend_that_began_lately_is_not_followed_for_long():
     near, far = crossing(t, y, 70.0), crossing(t, y, 120.0)
     assert near is None or near.latest <= 50 * 60.0
     assert far is None
+
+
+@pytest.mark.parametrize(("rise", "weeks"), [(0.3, 6.0), (-0.3, 2.6), (5.0, 6.0)], ids=["rising", "falling, cut short", "steep"])
+def test_a_steady_trend_is_followed_and_no_season(rise, weeks):
+    hours = np.arange(24 * 7 * weeks + 24)
+    y = 1000 + rise * hours + 20 * np.sin(2 * np.pi * hours / 24) + np.random.default_rng(4).standard_normal(hours.size)
+    found = forecast(y[:-24], HOUR, 24)
+    assert np.abs(found.mean - y[-24:]).mean() < 4.0
+    assert ((found.low <= y[-24:]) & (y[-24:] <= found.high)).mean() >= 0.8
+
+
+def test_phases_that_were_never_seen_lie_between_their_neighbours():
+    hours = np.arange(24 * 42)
+    clean = 100 + 30 * np.sin(2 * np.pi * hours / 24)
+    found = forecast(np.where(hours % 2, clean, np.nan), HOUR, 24)
+    assert np.abs(found.mean - clean[:24]).max() < 2.0
+
+
+@pytest.mark.parametrize("scale", [1e300, 1e-300, -1.0])
+def test_nor_do_an_extreme_scale_and_the_sign(scale):
+    y = 100 + 30 * np.sin(np.arange(600.0) / 4) + np.random.default_rng(8).standard_normal(600)
+    plain, found = forecast(y, HOUR, 5), forecast(scale * y, HOUR, 5)
+    np.testing.assert_allclose(found.mean, scale * plain.mean, rtol=1e-9)
+    np.testing.assert_allclose(
+        np.sort([found.low, found.high], axis=0), np.sort([scale * plain.low, scale * plain.high], axis=0), rtol=1e-6
+    )
+
+
+def test_what_was_never_negative_is_not_foretold_to_be():
+    found = forecast((np.random.default_rng(1).random(800) < 0.02) * 1e6, HOUR, 24)
+    assert found.low.min() == 0.0 and (found.mean >= 0.0).all()
+
+
+def test_the_interval_holds_what_is_expected():
+    y = np.concatenate((np.full(3000, np.nan), np.arange(16.0)))
+    found = forecast(y, HOUR, 24)
+    assert (found.low <= found.mean).all() and (found.mean <= found.high).all()
+
+
+@pytest.mark.parametrize(("silent", "refused"), [(10, False), (16, False), (60, False), (61, True), (600, True)])
+def test_a_series_that_has_stopped_is_refused(silent, refused):
+    y = np.concatenate((np.sin(np.arange(600.0)), np.full(silent, np.nan)))
+    if refused:
+        with pytest.raises(TrimtabError, match=f"nothing is known of the last {silent} samples"):
+            forecast(y, HOUR, 24)
+    else:
+        assert np.isfinite(forecast(y, HOUR, 24).mean).all()
+
+
+@pytest.mark.parametrize(
+    ("y", "step", "horizon"),
+    [
+        (np.ones(100), 0.0, 5),
+        (np.ones(100), np.nan, 5),
+        (np.ones(100), np.inf, 5),
+        (np.ones((20, 20)), HOUR, 5),
+        (np.ones(100), HOUR, 0),
+    ],
+    ids=["no step", "step NaN", "step infinite", "two rows", "no horizon"],
+)
+def test_nonsense_is_refused_in_words(y, step, horizon):
+    with pytest.raises(TrimtabError, match="is not possible"):
+        forecast(y, step, horizon)
+
+
+def test_a_week_that_is_no_whole_number_of_samples_is_no_season():
+    assert forecast(np.sin(np.arange(200.0)), 90_000.0, 5).period == 0.0
+
+
+def staircase(n: int = 1000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """A disk in whole per cent, an hour to the sample: 30 steps up, the last value 79; 82 is reached 84 hours later."""
+    level = 50 + 0.03 * np.arange(n) + 0.05 * np.random.default_rng(seed).standard_normal(n)
+    return HOUR * np.arange(n), np.floor(level)
+
+
+def test_a_disk_in_whole_per_cent_crosses_too():
+    t, y = staircase()
+    found = crossing(t, y, 82.0)
+    due = ((82.0 - 50.0) / 0.03 - 999) * HOUR
+    assert found.earliest <= due <= found.latest
+    assert found.latest - found.earliest < due
+
+
+def test_the_moment_counts_from_the_last_sample():
+    t = HOUR * np.arange(400.0)
+    found = crossing(t, 10 + 0.1 * np.arange(400.0) + 1e-3 * np.sin(np.arange(400.0) ** 2), 59.9)
+    assert found.after == pytest.approx(100 * HOUR, abs=0.2 * HOUR)
+
+
+def test_a_daily_rhythm_too_coarse_to_be_told_from_a_trend_says_nothing():
+    hours = np.arange(1008.0)
+    y = 50 + 0.03 * hours + 8 * np.sin(2 * np.pi * hours / 24) + 0.3 * np.random.default_rng(2).standard_normal(1008)
+    assert crossing(HOUR * hours, y, 92.0) is None
+
+
+def test_huge_values_cross_as_small_ones_do():
+    t, y = HOUR * np.arange(400.0), 50 + 0.1 * np.arange(400.0) + 0.2 * np.sin(np.arange(400.0) ** 2)
+    assert crossing(t, 1e300 * y, 95e300).after == pytest.approx(crossing(t, y, 95.0).after)

@@ -15,6 +15,7 @@ from trimtab.domain.lever_series import lever_series
 from trimtab.domain.levers import LeverKind, LeverSpec
 from trimtab.domain.metrics import Health, MetricType, Series, Unit
 from trimtab.loop import lookback
+from trimtab.loop.selfwatch import ELEMENT
 
 if TYPE_CHECKING:
     from trimtab.loop.desk import Desk
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 MOST = 40  # subjects in one answer
 MOST_LOADS = 5
 FULL = {Unit.PERCENT: 100.0, Unit.RATIO: 1.0}
-CAN_BE_FULL = ("disk", "memory", "usage", "used", "utilization", "full", "fill")
+CAN_BE_FULL = ("disk", "memory", "heap", "storage", "volume", "quota", "pool", "full")
 SPEND = "spend"  # what the levers of an element cost, as if it were a metric
 _GONE = (Health.STALE, Health.MISSING, Health.INVALID)
 
@@ -74,7 +75,8 @@ def _usual(agent: Desk, now: float) -> Iterator[_Asked]:
                 subject = Subject("guard", guard.element, of.metric_name, limit, rising)
                 yield _told(told, _aggregate(agent, subject, of.element, of.where, of.aggregate, now))
     for series in agent.monitor.series():
-        if series.metric_id not in told and series.unit in FULL and any(word in series.name for word in CAN_BE_FULL):
+        full = series.unit in FULL and series.element != ELEMENT and any(word in series.name for word in CAN_BE_FULL)
+        if full and series.metric_id not in told:
             limit = FULL[series.unit]
             yield _alone(agent, Subject("saturation", series.element, series.name, limit, highest=limit), series, now)
     for series in _loads(agent)[:MOST_LOADS]:
