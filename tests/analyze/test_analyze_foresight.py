@@ -67,6 +67,13 @@ def test_what_stopped_arriving_is_not_carried_on():
     assert found.sentence == "requests_per_second: nothing is foretold: it stopped arriving 9.0 h ago"
 
 
+def test_a_sensor_that_is_slower_than_the_step_has_not_stopped():
+    t = NOW - 300.0 * np.arange(40, 0, -1)
+    found = foretell(LOAD, Unit.PER_SECOND, t, 20 + np.sin(np.arange(40.0)), 60.0, NOW + 250.0, HOUR)
+    assert found.hold == "" and found.course[0].mean == pytest.approx(20.0, abs=2.0)
+    assert foretell(LOAD, Unit.PER_SECOND, t, np.ones(40), 60.0, NOW + 1000.0, HOUR).hold == "it stopped arriving 21 min ago"
+
+
 @pytest.mark.parametrize("known", [0, 1, 15])
 def test_too_few_samples_say_how_many_it_takes(known):
     t, y = (T[-known:], DAILY[-known:]) if known else (T[:0], DAILY[:0])

@@ -17,10 +17,11 @@ from trimtab.domain.metrics import Unit
 from trimtab.domain.words import format_quantity, format_span
 from trimtab.stats.crossing import Crossing, crossing
 from trimtab.stats.forecast import LEAST, Forecast, forecast
+from trimtab.stats.scale import median
 
 Array = NDArray[np.float64]
 SHARE = 3  # of what is known, that one may look ahead
-FRESH = 3  # steps without a sample, from which on a series has stopped
+FRESH = 3  # times the usual time between two samples, after which a series has stopped
 
 
 def foretell(
@@ -39,43 +40,51 @@ def foretell(
     `trend`: finer samples, times and values, to tell by when its limit is reached.
     """
     over = t + step <= now + 1e-6  # the bucket that is not over yet is no whole mean
-    y, begin, why = _on_a_grid(t[over], v[over], step, now)
-    if not why and unit is Unit.COUNT and subject.metric_name.endswith("_total"):
-        y, unit = _rate(y, step), Unit.PER_SECOND
-    horizon = min(round(ahead / step), y.size // SHARE)
-    if not why:
-        try:
-            found = forecast(y, step, max(horizon, 1))
-        except TrimtabError as error:
-            why = error.message
-    if why:
-        return Foretold(subject, f"{subject.metric_name}: nothing is foretold: {why}", why)
-    if subject.highest is not None and np.nanmax(y) <= subject.highest:
-        found = replace(found, **{name: np.minimum(getattr(found, name), subject.highest) for name in ("mean", "low", "high")})
-    course = tuple(
-        Expected(begin + step * (y.size + i), *(float(part[i]) for part in (found.mean, found.low, found.high)))
-        for i in range(max(horizon, 1))
-    )
-    reached = _reached(subject, trend, float(y[np.isfinite(y)][-1]))
-    sentence = _sentence(subject, unit, y, found, step, reached, now)
+    try:
+        y, begin = _on_a_grid(t[over], v[over], step, now)
+        if unit is Unit.COUNT and subject.metric_name.endswith("_total"):
+            y, unit, trend = _rate(y, step), Unit.PER_SECOND, None
+        found = _within(subject, y, forecast(y, step, max(1, min(round(ahead / step), y.size // SHARE))))
+    except TrimtabError as error:
+        return Foretold(subject, f"{subject.metric_name}: nothing is foretold: {error.message}", error.message)
+    reached = _reached(subject, trend, _latest(y))
     when = None if reached is None else Reached(*(now + seconds for seconds in (reached.after, reached.earliest, reached.latest)))
-    return Foretold(subject, sentence, "", step, course, when)
+    course = tuple(
+        Expected(begin + step * (y.size + i), *map(float, parts))
+        for i, parts in enumerate(zip(found.mean, found.low, found.high, strict=True))
+    )
+    return Foretold(subject, _sentence(subject, unit, y, found, step, reached), "", step, course, when)
 
 
-def _on_a_grid(t: Array, v: Array, step: float, now: float) -> tuple[Array, float, str]:
-    """The samples (n,) one each `step`, NaN where there is none; the time of the first; why they are of no use, or ""."""
+def _on_a_grid(t: Array, v: Array, step: float, now: float) -> tuple[Array, float]:
+    """The samples (n,) one each `step`, NaN where there is none, and the time of the first.
+
+    Raises `TrimtabError` where there are too few, or none any more.
+    """
     good = np.isfinite(v)
     t, v = t[good], v[good]
     if t.size < LEAST:
-        return v, now, f"{format_span(t.size * step)} of samples are known, it takes {format_span(LEAST * step)}"
-    silent = now - float(t[-1]) - step
-    if silent > FRESH * step:
-        return v, now, f"it stopped arriving {format_span(silent)} ago"
-    last = int(now // step) - 1  # the newest bucket that is over
-    slot = np.round((t - t[0]) / step).astype(int)
-    y = np.full(max(int(slot[-1]), last - round(t[0] / step)) + 1, np.nan)
+        raise TrimtabError(f"{format_span(t.size * step)} of samples are known, it takes {format_span(LEAST * step)}")
+    silent, usual = now - float(t[-1]) - step, max(step, median(np.diff(t)))
+    if silent > FRESH * usual:
+        raise TrimtabError(f"it stopped arriving {format_span(silent)} ago")
+    first, newest = round(t[0] / step), int(now // step) - 1  # the newest bucket that is over
+    slot = np.round(t / step).astype(int) - first
+    y = np.full(max(int(slot[-1]), newest - first) + 1, np.nan)
     y[slot] = v
-    return y, float(t[0]), ""
+    return y, float(t[0])
+
+
+def _latest(y: Array) -> float:
+    return float(y[np.isfinite(y)][-1])
+
+
+def _within(subject: Subject, y: Array, found: Forecast) -> Forecast:
+    """What never was above what can be at all is not foretold to be."""
+    most = subject.highest
+    if most is None or np.nanmax(y) > most:
+        return found
+    return replace(found, mean=np.minimum(found.mean, most), low=np.minimum(found.low, most), high=np.minimum(found.high, most))
 
 
 def _rate(y: Array, step: float) -> Array:
@@ -94,7 +103,7 @@ def _reached(subject: Subject, trend: tuple[Array, Array] | None, latest: float)
     return crossing(t[good], v[good], subject.limit, rising=subject.rising)
 
 
-def _sentence(subject: Subject, unit: Unit, y: Array, found: Forecast, step: float, reached: Crossing | None, now: float) -> str:
+def _sentence(subject: Subject, unit: Unit, y: Array, found: Forecast, step: float, reached: Crossing | None) -> str:
     span = format_span(step * found.mean.size)
     if subject.about == "cost":
         spent = [format_quantity(step * float(part.sum())) for part in (found.mean, found.low, found.high)]
@@ -104,7 +113,7 @@ def _sentence(subject: Subject, unit: Unit, y: Array, found: Forecast, step: flo
         return f"{subject.metric_name}: {expected}; {gone} in as long before"
     peak = int(np.argmax(found.mean) if subject.rising else np.argmin(found.mean))
     low, mean, high = (format_quantity(float(part[peak]), unit) for part in (found.low, found.mean, found.high))
-    latest = format_quantity(float(y[np.isfinite(y)][-1]), unit)
+    latest = format_quantity(_latest(y), unit)
     extreme = "at most" if subject.rising else "at least"
     said = f"{subject.metric_name}: {latest} now; in the next {span} {extreme} {mean} (90 %: {low} to {high})"
     if subject.limit is None:
