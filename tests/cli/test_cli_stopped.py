@@ -97,7 +97,7 @@ def test_a_pause_before_the_first_run_is_told(trimtab, tmp_path):
     assert (shown.code, shown.document["paused"], shown.document["stats"]["total_actions"]) == (0, True, 0)
 
 
-@pytest.mark.parametrize("command", ["approve", "reject", "rollback"])
+@pytest.mark.parametrize("command", ["approve", "reject", "rollback", "forecast"])
 def test_what_needs_an_agent_says_how_to_start_one(trimtab, left, command):
     answer = trimtab(command, "some_action", "--config", left)
     assert (answer.code, answer.out) == (1, "")
