@@ -18,7 +18,7 @@ short = $(if $(filter-out 0,$(SHORT)),$(1),$(2))
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-services check format bench bench-verdicts bench-learning bench-search bench-stability bench-cluster bench-analysis bench-detection bench-diagnosis bench-forecasts bench-metric-store bench-screening bench-ingest bench-unknown bench-demo bench-blast bench-bad-data bench-api bench-stores bench-overhead bench-startup chaos dist constraints which-python clean
+.PHONY: help install demo test test-services check format bench bench-verdicts bench-learning bench-search bench-stability bench-cluster bench-analysis bench-detection bench-diagnosis bench-forecasts bench-metric-store bench-screening bench-sensors bench-ingest bench-unknown bench-demo bench-blast bench-bad-data bench-api bench-stores bench-overhead bench-startup chaos dist constraints which-python clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -95,13 +95,17 @@ bench-stability: $(VENV)/.dev ## square-wave load, a second hand on the lever, a
 bench-cluster: $(VENV)/.dev ## load followed on the web cluster, beside rule managers and peers (SHORT=1: some cells, no test)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) benchmarks/web_cluster.py $(call short,--short,)
 
-bench-analysis: bench-detection bench-diagnosis bench-forecasts bench-metric-store bench-screening bench-ingest ## what the analysis stage promises: each of its benches
+bench-analysis: bench-detection bench-diagnosis bench-forecasts bench-metric-store bench-screening bench-sensors bench-ingest ## what the analysis stage promises: each of its benches
 
 bench-metric-store: $(VENV)/.bench ## how fast the metric store takes samples in, how small they rest, how soon a range is read
 	$(PY) benchmarks/metric_store.py --seed $(or $(SEED),1) $(call short,--short,)
 
-bench-screening: $(VENV)/.bench ## what looking at all series costs, and what it sees
+bench-screening: $(VENV)/.bench ## what looking at all series costs and sees; how much sooner is noticed what matters
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) benchmarks/screening.py --seed $(or $(SEED),1) $(call short,--short,)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) benchmarks/adaptive.py $(call short,--short,)
+
+bench-sensors: $(VENV)/.dev ## does the agent stay within its budget with 10,000 slow sensors? (ten minutes)
+	$(PY) benchmarks/many_sensors.py $(call short,--sensors 2000 --interval 10 --minutes 5,)
 
 bench-ingest: $(VENV)/.dev ## what is pushed: speed, damage, overload, and a real Prometheus (Debian package prometheus)
 	$(PY) benchmarks/ingest.py $(call short,--short,)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 LOOK_AGAIN_SECONDS = 0.9  # a critical reading is confirmed this soon, so that it leads to action within five seconds
 LEAST_REST_SECONDS = 0.01  # between two turns: whatever is overdue, the loop leaves the processor to others
+NEXT_READ_SECONDS = 0.25  # from a read that has ended to the next that waited for it: they begin several at a time
 BUSY_SECONDS = 1.0  # how often an action under way is looked after at the least
 AT_ONCE_SECONDS = 6.0  # that a person waits at most for what was asked: one effect time-out and a second
 STOP_PATIENCE = 0.5  # seconds that work under way gets to end by itself when the agent stops
@@ -108,7 +109,8 @@ class AutonomousAgent(Desk):
     async def _analyze(self, now: float) -> None:
         """Turn the readings into how goals and guards stand, and into symptoms."""
         before = self.evidence.analysis
-        analysis = self.parts.analyzer.analyze(self.monitor, now, self.parts.settle_by_element, self.recent_changes)
+        with self.throttle.analysing(now):
+            analysis = self.parts.analyzer.analyze(self.monitor, now, self.parts.settle_by_element, self.recent_changes)
         self.evidence.analysis, self.evidence.now = analysis, now
         self.own_goals = self.parts.own_goals.look(self.monitor, now)
         report_holds(before, analysis, self._log)
@@ -169,7 +171,8 @@ class AutonomousAgent(Desk):
         except Exception as error:
             result = error if isinstance(error, SensorError) else SensorError(f"{sensor.name}: {type(error).__name__}: {error}")
         good = self.monitor.post(sensor, result, self.clock.now())
-        self.schedule.wake(Stage.ANALYZE)
+        self.schedule.wake(Stage.ANALYZE, self.throttle.after_reading())
+        self.schedule.wake(Stage.MONITOR, max(self.monitor.next_due(), self.clock.now() + NEXT_READ_SECONDS))
         await self._keep(good)
 
     async def _keep(self, readings: Sequence[Reading]) -> None:

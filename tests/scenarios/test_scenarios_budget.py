@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from scenarios.stage import Shop, Stage
+from trimtab.assembly.wiring import Stores, assemble
+from trimtab.config import Settings
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.direction import Direction
 from trimtab.domain.goals import Goal, GoalState
 from trimtab.domain.metrics import Health, Trust
 from trimtab.loop.pace import Pace
 from trimtab.loop.throttle import Throttle
+from trimtab.storage.memory import MemoryJournal, MemoryMetricStore
 
 
 class Processor:
@@ -34,7 +37,7 @@ def paced(tmp_path, busy, shop=None, budget=2.0, **about):
     sensor = parts.sensors[0]
     stage.reads, read = [], sensor.read
     sensor.read = lambda now: stage.reads.append(now) or read(now)
-    stage.agent.throttle = Throttle(Pace(budget), Processor(stage, busy), parts.selfwatch)
+    stage.agent.throttle = Throttle(Pace(budget), Processor(stage, busy), parts.selfwatch, parts.attention)
     return stage
 
 
@@ -48,14 +51,15 @@ def test_over_its_budget_it_looks_less_often_says_so_and_goes_on_as_before_when_
     stage = paced(tmp_path, lambda seconds: 6.0 if seconds < 900.0 else 0.5)
 
     async def after(_):
-        said = stage.agent.get_status()["pace"]
+        said, told = stage.agent.get_status()["pace"], stage.agent.get_status()["attention"]
         slow, stretched = spacing(stage), stage.agent.parts.selfwatch.stretch
         assert not [hold for hold in stage.agent.holds if "stale" in hold or "old" in hold]
         await stage.go(900.0)
-        return said, slow, stretched
+        return said, slow, stretched, told
 
-    said, slow, stretched = stage.play(800.0, after)
+    said, slow, stretched, told = stage.play(800.0, after)
     assert said == f"intervals lengthened {stretched:g} ×: CPU 6 % over the budget of 2 % of a core"
+    assert len(told) == 1 and "instead of 1 s: its g" in told[0], told  # goal, or guard
     assert 3.0 <= stretched <= 4.0 and slow == pytest.approx(stretched, abs=0.3)
     assert stage.agent.get_status()["pace"] is None and spacing(stage) == pytest.approx(1.0, abs=0.05)
 
@@ -109,3 +113,12 @@ def test_a_goal_of_its_own_holds_nobody_up(tmp_path, achieved):
     assert stage.seen[-1][1] == "running" and "trimtab" not in str(stage.agent.holds) + stage.agent.plan.sentence
     kept = [record for record in stage.records if record.state in (S.KEPT, S.KEPT_ON_PROBATION)]
     assert kept and all(record.action.element == "shop" for record in stage.records)
+
+
+def test_adaptive_monitoring_is_a_choice_and_so_is_the_number_of_detectors(tmp_path):
+    for adaptive in (True, False):
+        settings = Settings(monitoring={"adaptive": adaptive, "deep_series": 7}, storage={"path": tmp_path})
+        agent = assemble(settings, stores=Stores(MemoryJournal(), MemoryMetricStore()), serve=False)
+        assert (agent.parts.attention is not None) is adaptive
+        assert agent.throttle.attention is agent.parts.attention
+        assert agent.parts.analyzer.deep.places == 7

@@ -20,6 +20,7 @@ from trimtab.analyze.screen import Screen
 from trimtab.analyze.suspicions import SuspicionWatch
 from trimtab.analyze.tiers import DeepTier
 from trimtab.analyze.view import MonitorView
+from trimtab.analyze.worth import Worth
 from trimtab.domain.diagnosis import Change
 from trimtab.domain.goals import Analysis, Goal, GoalState, Guard, GuardState, Symptom
 from trimtab.domain.metrics import DEFAULT_THRESHOLDS, MetricType, Threshold
@@ -65,6 +66,7 @@ class Analyzer:
         named = {goal.metric_name for goal in goals} | {guard.metric_name for _, guard in guards}
         self.named = frozenset(named)  # the metrics that goals and guards speak of
         self.remembered = self.named.union(*(goal.controls for goal in goals))  # what a verdict may look back on, too
+        self.worth = Worth(goals, [guard for _, guard in guards])
         self.screen = Screen(screen_seconds, threshold_stddev=threshold_stddev, zone=zone)
         self.deep = DeepTier(deep_series, first=self.named)
         self._anomalies = AnomalyWatch(threshold_stddev)

@@ -6,10 +6,10 @@ look.
 - **Level** and **spread** (the mean distance from what was expected) are exponentially weighted, and each sample is winsorised
   before it is learned from, so that one wild value moves them by no more than one at three quarters of the limit would.
 - **Season**: the usual day of each series, as far as the series keeps to it (`FleetSeason`).
-- **Limit**: 4 standard deviations of normal noise, and further out where that proves to be common. Each surprise that follows a
-  quiet time raises it half as high again, a week without any halves it, and it is never below the first: a quantile tracked by
-  stochastic approximation (Robbins and Monro 1951), in steps that hardly ever come. However heavy the tails of a series, it so
-  surprises about once in four days, and no more than others.
+- **Limit**: 4 standard deviations of normal noise, and further out where that proves to be common. Each surprise that no second
+  sample bears out raises it half as high again, one that lasts by a tenth, a week without any halves it, and it is never below
+  the first: a quantile tracked by stochastic approximation (Robbins and Monro 1951), in steps that hardly ever come. However
+  heavy the tails of a series, it so surprises about once in four days, and no more than others.
 
 Arithmetic is in single precision on distances from the level, which itself is in double precision.
 """
@@ -35,7 +35,8 @@ _WILD = 1.0 / (1.0 + 1.0 / _LEARNED)  # the score there
 _RESOLUTION = 1e-9  # of the level: below this a change is how floats are written, not how the target behaves
 _LEAST = 1e-30  # a spread is never zero
 _ABSURD = 1e18  # off the level: no measurement is, and squares stay within single precision
-_RAISED, _AT_MOST = np.float32(1.5), 1e6  # the limit by a surprise, times; and times the first
+_RAISED = np.float32(1.5), np.float32(1.1)  # the limit, times: by a surprise that stands alone, and by one that lasts
+_AT_MOST = np.float32(1e6)  # the limit, times the first
 _QUIET_TICKS = 30  # without a surprise: what comes before that belongs to the last one
 _HALVED_SECONDS = 7 * 86_400.0  # the limit, by time without a surprise
 _CHUNK = 16_384  # series at a time: what a chunk needs stays in the processor's cache
@@ -64,6 +65,7 @@ class FleetDetector:
         self._spread, self._count = np.zeros(n_series, np.float32), np.zeros(n_series, np.float32)
         self._limit = np.full(n_series, self._first_limit)  # in spreads
         self._surprised = np.full(n_series, -_QUIET_TICKS, np.int32)  # at which tick
+        self._alone = np.zeros(n_series, bool)  # its last sample was a surprise after quiet, and the next is not yet there
         self._season = FleetSeason(n_series, 1.0 - float(self._alpha), zone)
         self._far = np.empty(min(n_series, _CHUNK))
         self._work = np.empty((3, min(n_series, _CHUNK)), np.float32)
@@ -74,7 +76,7 @@ class FleetDetector:
     @property
     def nbytes(self) -> int:
         """Bytes that all series take up together."""
-        own = (self._level, self._spread, self._count, self._limit, self._surprised)
+        own = (self._level, self._spread, self._count, self._limit, self._surprised, self._alone)
         return self._season.nbytes + sum(array.nbytes for array in own)
 
     def update(self, timestamp: float, values: ArrayLike) -> Array:
@@ -108,6 +110,7 @@ class FleetDetector:
         self._count = np.concatenate((self._count, np.zeros(more, np.float32)))
         self._limit = np.concatenate((self._limit, np.full(more, self._first_limit)))
         self._surprised = np.concatenate((self._surprised, np.full(more, -_QUIET_TICKS, np.int32)))
+        self._alone = np.concatenate((self._alone, np.zeros(more, bool)))
         self._season = self._season.grown(n_series)
         self._far, self._work = np.empty(min(n_series, _CHUNK)), np.empty((3, min(n_series, _CHUNK)), np.float32)
         self.n_series, self._young = n_series, True
@@ -116,6 +119,7 @@ class FleetDetector:
         """Forget what is known of one series: its place is taken by another."""
         self._level[index] = self._spread[index] = self._count[index] = 0.0
         self._limit[index], self._surprised[index] = self._first_limit, self._tick - _QUIET_TICKS
+        self._alone[index] = False
         self._season.restart(index)
         self._young = True
 
@@ -157,6 +161,8 @@ class FleetDetector:
         np.copyto(scores, bound)
         if self._young:
             scores[self._count[part] < _WARM_UP] = 0.0
+        if not self._quiet:
+            self._raise_limits(part, scores, present)
         wild = np.flatnonzero(bound > _WILD)
         change = self._tame(part, wild, scores, off, away, far) if wild.size else None
         if self._quiet:
@@ -187,20 +193,35 @@ class FleetDetector:
             off[new] = far[new] = 0.0
 
     def _tame(self, part: slice, wild: NDArray[np.intp], scores: Array, off: Floats, away: Floats, far: Array) -> Array:
-        """Pull in what is wild before it is learned from, and note surprises. Returns by how much each value was changed."""
+        """Pull in what is wild before it is learned from, and note surprises. Returns by how much the values of a day change.
+
+        What lasts is no stray: it belongs to the day as it is.
+        """
         wild = wild[self._count[part][wild] > _QUIET_AFTER_GAP]  # before that there is no spread to pull in by
         limit, surprised = self._limit[part], self._surprised[part]
         bound = np.float32(_LEARNED) * limit[wild] * self._spread[part][wild]
+        strays = self._tick - surprised[wild] >= _QUIET_TICKS
         if not self._quiet:
             hot = wild[scores[wild] > 0.5]
             fresh = hot[self._tick - surprised[hot] >= _QUIET_TICKS]
             surprised[hot] = self._tick
-            limit[fresh] = np.minimum(limit[fresh] * _RAISED, self._first_limit * np.float32(_AT_MOST))
-        change = np.zeros(len(far))
-        change[wild] = np.copysign(bound, off[wild]) - off[wild]
-        far += change
+            self._alone[part][fresh] = True
+        change, tamed = np.zeros(len(far)), np.copysign(bound, off[wild]) - off[wild]
+        change[wild] = tamed * strays
+        far[wild] += tamed
         away[wild] = bound
         return change
+
+    def _raise_limits(self, part: slice, scores: Array, present: NDArray[np.bool_] | None) -> None:
+        """Of those whose sample before surprised: was that a stray, as some series have many, or does it last?"""
+        waiting = np.flatnonzero(self._alone[part])
+        if present is not None:
+            waiting = waiting[present[waiting]]
+        if waiting.size:
+            limit = self._limit[part]
+            raised = limit[waiting] * np.where(scores[waiting] > 0.5, _RAISED[1], _RAISED[0])
+            limit[waiting] = np.minimum(raised, self._first_limit * _AT_MOST)
+            self._alone[part][waiting] = False
 
     def _learn(self, part: slice, far: Array, away: Floats, present: NDArray[np.bool_] | None) -> None:
         """level += g · off and spread += g · (|off| − spread), with g = 0 where nothing came."""

@@ -17,7 +17,7 @@ from trimtab.analyze.view import MonitorView
 from trimtab.domain.metrics import Series
 
 _FIRST_PLACES = 64
-_NEARLY = 0.95  # of a tick: a turn that comes a little early is the next one
+_NEARLY = 0.98  # of a tick: a turn that comes a little early is the next one
 _COUNTER = "_total"  # how the name of a counter ends
 
 
@@ -25,11 +25,12 @@ class Screen:
     """Looks at every series of a `MonitorView`, once in `tick_seconds` at the most; memory is 600 bytes a series and its place.
 
     Of several samples since the last tick it sees the newest. `surprises` maps the id of each series that is off its usual
-    behaviour at the last tick to its score, 0.5 to 1.
+    behaviour at the last tick to its score, 0.5 to 1; `ticks` counts them.
     """
 
     def __init__(self, tick_seconds: float, *, threshold_stddev: float = 2.5, zone: tzinfo = UTC) -> None:
         self.surprises: dict[str, float] = {}
+        self.ticks = 0
         self._tick_seconds = tick_seconds
         self._fleet = FleetDetector(_FIRST_PLACES, threshold_stddev=threshold_stddev, zone=zone)
         self._places: dict[str, int] = {}
@@ -40,9 +41,11 @@ class Screen:
 
     def look(self, view: MonitorView, now: float) -> bool:
         """Judge what came in since the last tick; returns whether a tick was due."""
-        if 0.0 <= now - self._ticked_at < _NEARLY * self._tick_seconds:
+        since, tick = now - self._ticked_at, self._tick_seconds
+        if 0.0 <= since < _NEARLY * tick:
             return False
-        self._ticked_at = now
+        self._ticked_at = self._ticked_at + tick if 0.0 <= since < 1.5 * tick else now  # on a grid, as readings are
+        self.ticks += 1
         shown = view.series()
         self._make_places(shown)
         values, ids = np.full(self._fleet.n_series, np.nan), {}

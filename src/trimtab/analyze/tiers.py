@@ -33,6 +33,15 @@ class DeepTier:
         self._shown: Sequence[Series] = ()
         self._chosen: Set[str] = frozenset()
 
+    @property
+    def sentence(self) -> str | None:
+        """How many have a detector, in words; None where all do."""
+        watched, shown = len(self._chosen), len(self._shown)
+        if watched == shown:
+            return None
+        waiting = f", {self.waiting:,} that surprised wait for one" if self.waiting else ""
+        return f"{watched:,} of {shown:,} series have a detector of their own, the others are screened{waiting}"
+
     def choose(self, shown: Sequence[Series], telling: Iterable[str], now: float) -> Set[str]:
         """The ids of the series to look at closely, among those `shown`; those of `telling` show something now."""
         telling = tuple(telling)

@@ -109,6 +109,11 @@ class StatusOut(BaseModel):
         [], description="One sentence for each reason not to act.", examples=[["checkout_p95_seconds: stale"]]
     )
     pace: str | None = Field(None, description="Why intervals are longer than configured, where they are.", examples=[None])
+    attention: list[str] = Field(
+        [],
+        description="How often sensors are read that are not read as configured, and why; how many series have a detector.",
+        examples=[["shop/p95 is read every 45 s instead of 30 s: its goal p95_seconds, no surprise so far"]],
+    )
     paused: bool = Field(False, description="Whether nothing new starts until a person says so.", examples=[False])
     paused_by: str | None = Field(None, description="Who paused it.", examples=["alice"])
     paused_since: Timestamp | None = Field(None, description="Since when.")

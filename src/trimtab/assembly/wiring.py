@@ -25,6 +25,7 @@ from trimtab.execute.levers import LeverBook
 from trimtab.execute.policy_lever import policy_levers
 from trimtab.execute.regulation import Regulations
 from trimtab.execute.trial import TrialRules
+from trimtab.loop.attention import Attention
 from trimtab.loop.clocks import VirtualClock, WallClock
 from trimtab.loop.delivery import Delivery
 from trimtab.loop.evidence import LastAnalysis
@@ -114,6 +115,7 @@ def assemble(
             selfwatch=selfwatch,
             own_goals=SelfGoals(_overhead(settings) if watches_itself else {}),
             pace=Pace(settings.overhead.cpu_percent) if watches_itself else None,
+            attention=Attention(monitor, analyzer.screen, analyzer.worth) if settings.monitoring.adaptive else None,
             regulation=Regulations(executor, policies, sample_seconds=settings.monitoring.interval_seconds),
             settle_by_element=_settle_by_element(levers),
             window_seconds=60.0 * settings.analysis_window_minutes,

@@ -96,6 +96,10 @@ def _standing(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "ahead", coming
     for found in document.get("diagnoses", ()):
         yield "diagnosis", found
+    if document.get("pace"):
+        yield "pace", document["pace"]
+    for told in document.get("attention") or ():
+        yield "attention", told
     for about, why in holds:
         yield "hold", f"{about}: {why}" if why else about
     if holds:

@@ -44,6 +44,7 @@ class MonitoringSettings(Part):
     analysis_interval_seconds: Period = 60.0
     optimization_interval_seconds: Period = 300.0
     execution_interval_seconds: Period = 10.0
+    adaptive: bool = True  # what is read less often, and looked at again, follows what it is worth and what it has shown
     deep_series: Annotated[int, Field(ge=0, le=1_000_000)] = 5_000  # that have a detector each; all are screened
 
 

@@ -49,7 +49,7 @@ class Desk:
         self.gatekeeper = Gatekeeper(parts.executor, parts.plan_settings, parts.pause_file)
         self.lookout = Lookout(parts.store, parts.monitor, parts.analyzer, parts.evidence)
         self.own_goals: tuple[GoalState, ...] = ()  # what the agent may cost, and does
-        self.throttle = Throttle(parts.pace, parts.cpu_seconds, parts.selfwatch)
+        self.throttle = Throttle(parts.pace, parts.cpu_seconds, parts.selfwatch, parts.attention)
         self._troubles: dict[str, str] = {}  # what does not work → why nothing may be decided until it does
         self._running = self._stopping = False
 

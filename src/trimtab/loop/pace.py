@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 
-LONGEST = 16.0  # times its own interval is the most that anything is put off
+LONGEST = 64.0  # times its own interval is the most that a sensor is put off
 LEAST_SECONDS, MOST_SECONDS = 60.0, 300.0  # of measurements that a step rests on
 _MARK_SECONDS = 5.0  # between two marks that are kept
 _OVER, _UNDER = 1.1, 0.7  # times the budget: in between, what is in force stays in force
@@ -72,7 +72,7 @@ def next_factor(factor: float, percent: float, budget: float) -> float:
     """The factor to follow `factor`, under which `percent` of a core was used.
 
     >>> next_factor(1.0, 1.9, 2.0), next_factor(1.0, 4.5, 2.0), next_factor(2.5, 0.2, 2.0), next_factor(8.0, 40.0, 2.0)
-    (1.0, 2.5, 1.0, 16.0)
+    (1.0, 2.5, 1.0, 64.0)
     """
     if _UNDER * budget <= percent <= _OVER * budget or (percent < budget and factor == 1.0):
         return factor

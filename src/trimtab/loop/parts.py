@@ -13,6 +13,7 @@ from trimtab.analyze import Analyzer
 from trimtab.domain.ports import MetricStore, Optimizer, Sensor
 from trimtab.execute.executor import Executor
 from trimtab.execute.regulation import Regulations
+from trimtab.loop.attention import Attention
 from trimtab.loop.clocks import VirtualClock, WallClock
 from trimtab.loop.evidence import LastAnalysis
 from trimtab.loop.inbox import Inbox
@@ -50,6 +51,7 @@ class Parts:
     selfwatch: SelfSensor = field(default_factory=SelfSensor)
     own_goals: SelfGoals = field(default_factory=SelfGoals)
     pace: Pace | None = None  # None: intervals stay as they are, whatever the agent costs
+    attention: Attention | None = None  # None: all sensors alike
     cpu_seconds: Callable[[], float] = time.process_time  # that this process has used so far
     regulation: Regulations | None = None  # None: nothing is regulated
     settle_by_element: dict[str, float] = field(default_factory=dict)

@@ -42,6 +42,7 @@ def status_of(agent: Desk) -> dict[str, Any]:
         "plan": agent.plan.sentence,
         "holds": list(agent.holds),
         "pace": agent.throttle.sentence,
+        "attention": _attention(agent),
         "symptoms": [symptom.evidence for symptom in agent.evidence.analysis.symptoms],
         "ahead": [symptom.evidence for symptom in agent.evidence.analysis.symptoms if symptom.kind == "forecast"],
         "diagnoses": [found.sentence for found in agent.evidence.analysis.diagnoses],
@@ -54,6 +55,12 @@ def status_of(agent: Desk) -> dict[str, Any]:
         "pushed": agent.parts.inbox.tally.numbers() if agent.parts.inbox is not None else None,
         "journal": {"rows": agent.book.head[0], "head": agent.book.head[1]},
     }
+
+
+def _attention(agent: Desk) -> list[str]:
+    """What is looked at less closely or less often than it might be, and why."""
+    tiers, attention = agent.parts.analyzer.deep.sentence, agent.throttle.attention
+    return [*([tiers] if tiers else []), *(attention.sentences(agent.now()) if attention is not None else [])]
 
 
 def _gate(agent: Desk) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -74,12 +75,21 @@ class Monitor:
         """Read the sensors of `element` at `at` already, to confirm a critical reading; at most 3 extra looks an interval."""
         return self._schedule.look_again(element, at)
 
-    def pace(self, factor: float, spared: Set[str] = frozenset()) -> None:
+    def look_closer(self, sensor: Sensor, at: float) -> bool:
+        """The same for one sensor that has shown something."""
+        return self._schedule.look_closer(sensor, at)
+
+    def configured(self, sensor: Sensor) -> float:
+        """Seconds between two reads of a sensor, as configured."""
+        return sensor.interval or self._interval
+
+    def pace(self, factor: float, spared: Set[str] = frozenset(), apart: Mapping[int, float] = MappingProxyType({})) -> None:
         """Read everything `factor` times more rarely than configured, but for the elements `spared`. 1 ends it.
 
-        How old a sample may be follows: what we read more rarely does not become stale by that.
+        `apart` has the factors of sensors (by `id`) that have one of their own. How old a sample may be follows: what we read
+        more rarely does not become stale by that.
         """
-        self._schedule.pace(factor, spared)
+        self._schedule.pace(factor, spared, apart)
 
     def period_of(self, sensor: Sensor) -> float:
         """Seconds between two regular reads of a sensor, as things stand."""
@@ -120,6 +130,11 @@ class Monitor:
         """Every series that a sensor yields."""
         return self._tracks.series()
 
+    def reader(self, metric_id: str) -> Sensor | None:
+        """The sensor that yields a series; None where none does."""
+        track = self._tracks.by_id.get(metric_id)
+        return track.sensor if track is not None else None
+
     def crowding(self) -> str | None:
         """What the last reads brought and no room was left for, in words; None where everything found its place."""
         refused = sum(voice.refused for voice in self._voices.values())
@@ -136,9 +151,13 @@ class Monitor:
         """The series that no decision may rest on now, and why: those of `series()` whose trust is not ok."""
         found = []
         for sensor in self.sensors:
+            tracks = self._tracks.of(sensor)
+            if not tracks:
+                continue
             interval = self._schedule.interval_of(sensor)
-            oldest, latest = now - allowed_age(interval), now + allowed_age(interval)
-            for track in self._tracks.of(sensor).values():
+            age = allowed_age(interval)
+            oldest, latest = now - age, now + age
+            for track in tracks.values():
                 plain = track.bad is None and oldest <= track.window.newest <= latest and len(track.window) >= ENOUGH
                 if not plain and not (trust := track.trust(now, interval)).ok:
                     found.append((track.series, trust))

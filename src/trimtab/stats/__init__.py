@@ -8,6 +8,8 @@ from trimtab.stats.ar1 import Ar1, fit_ar1, fit_core, level_precision, within
 from trimtab.stats.blocks import running_means
 from trimtab.stats.evalue import critical_t, log_e
 from trimtab.stats.forecast import Forecast, forecast
+from trimtab.stats.hazard import Hazard
+from trimtab.stats.inspection import inspection_intervals
 from trimtab.stats.peaks import PeaksOverThreshold
 from trimtab.stats.regimes import FALSE_SPLITS, change_points, difference_noise
 from trimtab.stats.rhythm import Rhythm, find_rhythm
@@ -20,6 +22,7 @@ __all__ = [
     "TAME_SDS",
     "Ar1",
     "Forecast",
+    "Hazard",
     "PeaksOverThreshold",
     "Rhythm",
     "Volatility",
@@ -32,6 +35,7 @@ __all__ = [
     "fit_ar1",
     "fit_core",
     "forecast",
+    "inspection_intervals",
     "level_precision",
     "log_e",
     "loudness",

@@ -16,7 +16,7 @@ import importlib.util
 import json
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
@@ -102,7 +102,8 @@ class Net:
         self.plants: Mapping[str, Plant] = plants or {}
         self.step_seconds = step_seconds  # how much virtual time one step of a plant covers, where its sensor names no interval
         self.shared: dict[object, Any] = {}  # what the adapters of one system have in common, by whatever they key it
-        self._pools: dict[bool, httpcore.AsyncConnectionPool] = {}  # by whether they speak TLS
+        self._room = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._trust: ssl.SSLContext | None = None  # in certificates
 
     async def fetch(
         self,
@@ -151,9 +152,11 @@ class Net:
         target, own = _target(url, params)
         own |= {"Content-Length": str(len(content or b""))} if content is not None or method in ("POST", "PUT", "PATCH") else {}
         lines = {name.lower(): (name.encode(), value.encode()) for name, value in (own | sent).items()}
-        async with self._pool(tls=target.scheme == b"https").stream(
-            method, target, headers=list(lines.values()), content=content
-        ) as response:
+        async with (
+            self._room,
+            self._connection(target) as connection,
+            connection.stream(method, target, headers=list(lines.values()), content=content) as response,
+        ):
             received = _received(response)
             if received.get("content-encoding", "identity").lower() not in ("", "identity"):
                 raise NoAnswer(f"{shown} answered in an encoding that was not asked for ({received['content-encoding']})")
@@ -161,20 +164,21 @@ class Net:
         framed = "content-length" in received or "transfer-encoding" in received
         return Answer(shown, response.status, body, received, framed)
 
-    def _pool(self, *, tls: bool) -> httpcore.AsyncConnectionPool:
-        if tls not in self._pools:
-            import httpcore
+    @contextlib.asynccontextmanager
+    async def _connection(self, target: httpcore.URL) -> AsyncIterator[httpcore.AsyncHTTPConnection]:
+        """A fresh one. A pool would look through all that it has, twice a request, for one that is never there."""
+        import httpcore
 
-            context = _trusting_the_usual() if tls else None  # 3 MB, and no http:// URL ever asks for a certificate
-            self._pools[tls] = httpcore.AsyncConnectionPool(context, max_connections=MAX_CONNECTIONS, max_keepalive_connections=0)
-        return self._pools[tls]
+        if target.scheme == b"https" and self._trust is None:
+            self._trust = _trusting_the_usual()  # 3 MB, and no http:// URL ever asks for a certificate
+        connection = httpcore.AsyncHTTPConnection(target.origin, ssl_context=self._trust)
+        try:
+            yield connection
+        finally:
+            await connection.aclose()
 
     async def close(self) -> None:
-        """Release every connection. Never raises."""
-        pools, self._pools = self._pools, {}
-        for pool in pools.values():
-            with contextlib.suppress(Exception):
-                await pool.aclose()
+        """Nothing is held between two requests."""
 
     async def __aenter__(self) -> Net:
         return self
