@@ -31,7 +31,7 @@ from trimtab.config import Settings, load
 from trimtab.domain.actions import ActionRecord, ActionState
 from trimtab.domain.ports import Plant
 from trimtab.loop.clocks import VirtualClock
-from trimtab.plants import BatchPipeline, CachePlant, DatabasePlant, NoisyNoop, ServicePlant, WebCluster
+from trimtab.plants import PLANTS, BatchPipeline, CachePlant, CliffPlant, DatabasePlant, NoisyNoop, ServicePlant, WebCluster
 from trimtab.plants.loads import Constant, Square
 from trimtab.storage.memory import MemoryJournal, MemoryMetricStore
 from trimtab.systems.registry import registry
@@ -90,6 +90,18 @@ CONTROLS: Mapping[str, Case] = {
         ("{metric_name: cache_latency_seconds, target_value: 0.036, direction: minimize}",),
         ("{metric_name: cache_memory_usage_percent, max: 90}",),
     ),
+    "batches": Case(
+        lambda rng: BatchPipeline(rng, load=Constant(100.0), batch_size=16, consumers=2, rho=0.5),
+        PIPELINE_LEVERS,
+        ("{metric_name: pipeline_latency_seconds, target_value: 0.2, direction: minimize}",),
+        ("{metric_name: pipeline_error_ratio, max: 0.01}",),
+    ),
+    "cliff": Case(
+        lambda rng: CliffPlant(rng, pressure=6.0, rho=0.5),
+        ("{name: pressure, type: plant, kind: integer, bounds: [1, 32]}",),
+        ("{metric_name: cliff_latency_seconds, target_value: 0.2, direction: minimize}",),
+        ("{metric_name: cliff_error_ratio, max: 0.01}",),
+    ),
     "database": Case(
         lambda rng: DatabasePlant(rng, rho=0.5),
         (
@@ -109,6 +121,9 @@ CONTROLS: Mapping[str, Case] = {
         ("{metric_name: cluster_response_seconds, target_value: 0.75, direction: minimize}",),
     ),
 }
+
+
+assert CONTROLS.keys() == PLANTS.keys()  # every shipped plant has its days without a fault
 
 
 def square(period: float) -> Case:

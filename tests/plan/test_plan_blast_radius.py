@@ -20,7 +20,7 @@ blast = importlib.import_module("blast_radius")
 
 
 @given(st.randoms(use_true_random=False))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_no_plan_breaks_a_law(rng):
     world = blast.generate(rng)
     plan = blast.plan_of(world)
@@ -31,16 +31,16 @@ def test_no_plan_breaks_a_law(rng):
 
 def test_no_plan_breaks_a_law_in_many_seeded_worlds_and_some_act():
     rng, choices = random.Random(5), Counter()
-    for _ in range(2_000):
+    for _ in range(700):
         world = blast.generate(rng)
         plan = blast.plan_of(world)
         assert list(blast.violations(world, plan)) == []
         choices.update(decision.choice for _, decision in plan.decided)
-    assert all(choices[choice] > 50 for choice in Choice)  # otherwise the laws were hardly tested
+    assert all(choices[choice] > 15 for choice in Choice)  # otherwise the laws were hardly tested
 
 
 @pytest.mark.parametrize("name", blast.BROKEN)
 def test_the_checker_catches_a_broken_planner(name):
     rng = random.Random(3)
-    worlds = (blast.generate(rng) for _ in range(1_500))
+    worlds = (blast.generate(rng) for _ in range(800))
     assert any(list(blast.violations(world, blast.BROKEN[name](world))) for world in worlds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from plan.plan_world import (
@@ -229,6 +229,7 @@ specs = st.builds(
 )
 
 
+@settings(max_examples=50)
 @given(specs, st.floats(-0.2, 1.2), st.sampled_from([1, -1]), st.floats(0.0, 0.6), st.none() | st.floats(0.0, 1.0))
 def test_a_step_obeys_bounds_grid_way_and_harm(spec, where, way, share, harm):
     low, high = spec.bounds

@@ -131,7 +131,7 @@ spans = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     day_sets,
     st.lists(spans, max_size=2),
