@@ -42,6 +42,7 @@ class World:
     guard: Guard
     start: Values
     truth: Truth
+    known_best: float | None = None  # the goal's best value within the guard, where it is known
 
     def holds(self, setting: Values) -> bool:
         """Whether the guard truly holds."""
@@ -55,7 +56,7 @@ class World:
     @property
     def optimum(self) -> float:
         """The goal's best value among settings that keep the guard."""
-        return _optimum(self)
+        return self.known_best if self.known_best is not None else _optimum(self)
 
 
 @cache
