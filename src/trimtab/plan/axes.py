@@ -54,19 +54,24 @@ class Axis:
 
     def place(self, value: LeverValue) -> float:
         """Where a value lies as moves go: 0 at the lower bound, 1 at the upper; a choice's place in its order."""
-        return self.coordinates(value)[1 if self.proportional else 0]
+        return float(self.places([value])[0])
 
-    def coordinates(self, value: LeverValue) -> tuple[float, float]:
-        """Where a value lies evenly, and in proportion."""
+    def places(self, values: Sequence[LeverValue]) -> NDArray[np.float64]:
+        """The same of several (n,)."""
+        return self.coordinates(values)[:, 1 if self.proportional else 0]
+
+    def coordinates(self, values: Sequence[LeverValue]) -> NDArray[np.float64]:
+        """Where values lie evenly, and in proportion (n, 2)."""
         if not self.spec.numeric:
-            at = float(self.values.index(value)) if value in self.values else -1.0
-            return at, at
-        number = min(max(float(value), self.low), self.high)
-        width = max(self.high - self.low, 1e-300)
+            order = {value: float(place) for place, value in enumerate(self.values)}
+            at = np.array([order.get(value, -1.0) for value in values])
+            return np.stack([at, at], axis=1)
+        numbers = np.clip(np.array(values, dtype=float), self.low, self.high)
+        even = (numbers - self.low) / max(self.high - self.low, 1e-300)
         if self.low + self.shift <= 0.0:
-            return (number - self.low) / width, (number - self.low) / width
+            return np.stack([even, even], axis=1)
         ratio = log((self.high + self.shift) / (self.low + self.shift)) or 1.0
-        return (number - self.low) / width, log((number + self.shift) / (self.low + self.shift)) / ratio
+        return np.stack([even, np.log((numbers + self.shift) / (self.low + self.shift)) / ratio], axis=1)
 
     def step_at(self, value: LeverValue) -> float:
         """How long one step of the lever's grid is at `value`, as moves go; 1 for a choice."""
@@ -76,31 +81,30 @@ class Axis:
         return max(abs(self.place(float(value) + step) - here) for step in (-self.spec.step, self.spec.step))
 
     def _grid(self) -> tuple[LeverValue, ...]:
-        """Values on the lever's grid, evenly spread as moves go."""
+        """Values on the lever's grid, evenly spread; where moves go in proportion, those evenly spread in proportion as well."""
         grid = Grid.of(self.spec)
         shares = np.linspace(0.0, 1.0, MOST_VALUES)
+        numbers = self.low + shares * (self.high - self.low)
         if self.proportional:
             ends = log(self.low + self.shift), log(self.high + self.shift)
-            numbers = np.exp(ends[0] + shares * (ends[1] - ends[0])) - self.shift
-        else:
-            numbers = self.low + shares * (self.high - self.low)
+            numbers = np.append(numbers, np.exp(ends[0] + shares * (ends[1] - ends[0])) - self.shift)
         first, last = max(grid.first, -(10**12)), grid.last
         return tuple(sorted({grid.value(min(max(round(grid.position(x)), first), last)) for x in numbers.tolist()}, key=float))
 
 
 def points(axes: Sequence[Axis], settings: Sequence[Setting]) -> NDArray[np.float64]:
     """The settings as the model takes them: (number of settings, number of levers, 2)."""
-    return np.array([[axis.coordinates(value) for axis, value in zip(axes, one, strict=True)] for one in settings], dtype=float)
+    columns = list(zip(*settings, strict=True))
+    return np.stack([axis.coordinates(column) for axis, column in zip(axes, columns, strict=True)], axis=1)
 
 
 def distances(axes: Sequence[Axis], a: Sequence[Setting], b: Sequence[Setting]) -> NDArray[np.float64]:
     """How far every setting of `a` is from every one of `b` along each lever (len(a), len(b), levers); 1 for another choice."""
-    places = [
-        np.array([[axis.place(v) for axis, v in zip(axes, one, strict=True)] for one in some], dtype=float) for some in (a, b)
+    apart = [
+        np.abs(axis.places(column)[:, None] - axis.places(other)[None, :])
+        for axis, column, other in zip(axes, zip(*a, strict=True), zip(*b, strict=True), strict=True)
     ]
-    apart = np.abs(places[0][:, None, :] - places[1][None, :, :])
-    scaled = np.array([axis.spec.numeric for axis in axes])
-    return np.asarray(np.where(scaled, apart, (apart > 0.0).astype(float)))
+    return np.stack([gap if axis.spec.numeric else (gap > 0.0) * 1.0 for axis, gap in zip(axes, apart, strict=True)], axis=2)
 
 
 def as_setting(axes: Sequence[Axis], values: Mapping[str, LeverValue]) -> Setting:

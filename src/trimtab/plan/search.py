@@ -14,12 +14,15 @@ Pure: the same tellings always lead to the same question.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil, inf
 
 from trimtab.domain.goals import Goal, Guard
 from trimtab.domain.levers import LeverSpec, LeverValue
 from trimtab.plan.axes import Axis, Setting, as_setting
 from trimtab.plan.outlook import Outlook, Trial
 
+EARLY = 5  # trials a lever, every other of which follows what may be worth it, however far
+LAST = 0.1  # share of the trials, where their number is known, that only repeat what may be recommended
 NOISE = 0.1  # relative standard deviation of one measurement, where none is told
 
 
@@ -27,6 +30,7 @@ class SafeSearch:
     """Ask for a setting to measure, tell what was measured, read the best proven one from `best`.
 
     `start` is the setting in place, taken for safe; without it the first one told is. A setting maps lever names to values.
+    `trials`: how many there will be, where that is known; the last tenth of them repeats the settings that may be recommended.
 
     >>> from trimtab.domain.direction import Direction
     >>> workers = LeverSpec("workers", "shop", bounds=(1, 32))
@@ -45,12 +49,15 @@ class SafeSearch:
         goal: Goal,
         guards: Sequence[Guard] = (),
         start: Mapping[str, LeverValue] | None = None,
+        trials: int | None = None,
     ) -> None:
         if not levers:
             raise ValueError("a search needs at least one lever")
         self._specs, self._goal, self._guards = tuple(levers), goal, tuple(guards)
         self._axes: tuple[Axis, ...] = ()
         self._trials: list[Trial] = []
+        self._settle_from = inf if trials is None else trials - ceil(trials * LAST)
+        self._early = min(EARLY * len(levers), inf if trials is None else trials / 2)
         self._start: Setting | None = None
         if start is not None:
             self._begin(start)
@@ -86,7 +93,9 @@ class SafeSearch:
             raise ValueError("which setting is in place? Give SafeSearch a start, or tell a measurement first")
         if not self._trials:
             return self._named(self._start)
-        return self._named(self._view().next_setting())
+        done = len(self._trials)
+        early = done % 2 == 1 and done < self._early
+        return self._named(self._view().next_setting(done >= self._settle_from, early))
 
     @property
     def best(self) -> dict[str, LeverValue]:

@@ -14,20 +14,21 @@ from numpy.typing import NDArray
 
 from trimtab.domain.goals import Guard
 from trimtab.plan.axes import Axis, Setting, distances
-from trimtab.stats.surrogate import Shape, Surrogate
+from trimtab.stats.surrogate import Measured, Shape, Surrogate
 
 Array = NDArray[np.float64]
 
 GUARD_SLOPE = 1.5  # across a lever's range a guard is expected to change up to about e^1.5 fold
+GUARD_OPTION = 0.12
 GUARD_LENGTHS = (0.5, 0.15)
 GUARD_BENDS = (0.2, 0.7, 2.5)
-GUARD_LOUDNESS = (0.05, 0.25, 0.5, 1.0, 2.0)
+GUARD_LOUDNESS = (0.5, 1.0, 2.0)  # less would believe a reading near the limit because those far inside are cut off alike
 FIRST_REACH = 0.125  # of a lever's range: the first move into the unknown; eight moves end to end
 REACH_GROWS, REACH_SHRINKS = 1.6, 0.4
 TOLD = (-2.0, 0.7)  # of what is used of a limit: an eighth of it is nothing, twice of it is simply broken
-MOST_REACH, LEAST_REACH = 0.35, 0.05
+MOST_REACH, LEAST_REACH = 0.3, 0.05
 SIDE = 0.4  # of a range: how alike other levers are for a break at one setting to tell of another
-HALF_WAY = 0.45  # from a proven setting to one that broke a guard
+HALF_WAY = 0.25  # from a proven setting to one that broke a guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +71,16 @@ class Fence:
     def plain(cls, places: Array, labels: NDArray[np.bool_], rows: Array, used: Used) -> Fence:
         """The same from a handful of measurements, which say nothing of how a guard bends."""
         shapes = [_shape(warp, len(labels), GUARD_LENGTHS[0], GUARD_BENDS[0], 1.0) for warp in (0, 1)]
-        return cls(tuple(Surrogate.given(shape, places, labels, rows, used.values, used.noise)[0] for shape in shapes))
+        told = Measured(places, labels, rows, used.values, used.noise)
+        return cls(tuple(Surrogate.given(shape, told)[0] for shape in shapes))
 
     def bound(self, places: Array, deviations: float) -> Array:
         """The share of the limit that is used at other settings (k,), so many standard deviations above what is expected."""
-        bounds = []
-        for model in self.models:
-            mean, covariance = model.at(places)
-            bounds.append(mean + deviations * np.sqrt(np.maximum(np.diag(covariance), 0.0)))
-        return np.asarray(np.max(bounds, axis=0))
+        return np.asarray(np.max([model.mean(places) + deviations * model.deviation(places) for model in self.models], axis=0))
 
 
 def _shape(warp: int, levers: int, length: float, bend: float, loudness: float) -> Shape:
-    return Shape((warp,) * levers, (length,) * levers, bend, GUARD_SLOPE, loudness)
+    return Shape((warp,) * levers, (length,) * levers, bend, GUARD_SLOPE, loudness, GUARD_OPTION)
 
 
 def _likeliest(warp: int, places: Array, labels: NDArray[np.bool_], rows: Array, used: Used) -> Surrogate:
@@ -92,7 +90,8 @@ def _likeliest(warp: int, places: Array, labels: NDArray[np.bool_], rows: Array,
         for bend in GUARD_BENDS
         for loudness in GUARD_LOUDNESS
     ]
-    found = [Surrogate.given(shape, places, labels, rows, used.values, used.noise) for shape in shapes]
+    told = Measured(places, labels, rows, used.values, used.noise)
+    found = [Surrogate.given(shape, told) for shape in shapes]
     return max(found, key=lambda pair: pair[1] + pair[0].shape.log_prior)[0]
 
 
@@ -106,7 +105,7 @@ def reaches(axes: Sequence[Axis], trials: Sequence[tuple[Setting, bool]]) -> Arr
     for setting, broken in trials:
         if held:
             apart = distances(axes, [setting], held)[0]
-            moved = apart[int(np.argmin((apart / reach).sum(axis=1)))]
+            moved = apart[int(np.argmin(((apart / reach) ** 2).sum(axis=1)))]
             new = moved > 0.5 * reach
             reach = np.where(new, reach * (REACH_SHRINKS if broken else REACH_GROWS), reach)
             if broken:
@@ -125,11 +124,13 @@ def within_reach(
     allowed = np.array(
         [[max(float(far), axis.step_at(v)) for axis, v, far in zip(axes, one, reach, strict=True)] for one in proven]
     )
-    return np.asarray((apart / allowed[None, :, :]).sum(axis=2).min(axis=1) <= 1.0 + 1e-9)
+    return np.asarray(((apart / allowed[None, :, :]) ** 2).sum(axis=2).min(axis=1) <= 1.0 + 1e-9)
 
 
-def beyond(axes: Sequence[Axis], candidates: Sequence[Setting], proven: Sequence[Setting], broken: Setting) -> NDArray[np.bool_]:
-    """Which candidates lie nearer to where a guard broke than to the nearest proven setting, or farther that way.
+def beyond(
+    axes: Sequence[Axis], candidates: Sequence[Setting], proven: Sequence[Setting], broken: Setting, share: float
+) -> NDArray[np.bool_]:
+    """Which candidates lie more than `share` of the way from the nearest proven setting to one that broke a guard.
 
     Other levers must be about where they were: what they do to the guard is the model's to know. Choices do not excuse.
     """
@@ -145,5 +146,5 @@ def beyond(axes: Sequence[Axis], candidates: Sequence[Setting], proven: Sequence
             alike &= np.abs(places - axis.place(end)) < SIDE
         elif all(chosen):
             gap = axis.place(end) - axis.place(start)
-            alike &= (places - axis.place(start)) / gap > HALF_WAY
+            alike &= (places - axis.place(start)) / gap > share
     return alike

@@ -11,7 +11,7 @@ Rasmussen & Williams (2006), "Gaussian processes for machine learning", ch. 2 an
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import log, sqrt
 
 import numpy as np
@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 LENGTHS = (0.15, 0.3, 0.6, 1.2, 3.0)  # of a lever's range: from a bend within a sixth of it to none
-SLOPE, CURVE, CROSS, OPTION = 0.5, 0.4, 0.3, 0.1  # of the parabola: to either end of a range, and of another choice
-SLOPES = (0.3, 1.0, 3.0)  # all of these in proportion
+SLOPE, CURVE, CROSS = 0.5, 0.4, 0.3  # of the parabola: to either end of a range
+POOLS = (0.9, 0.7, 0.4)  # how alike what a lever does is with another choice
+SLOPES = (0.7, 1.5, 3.0)  # all of these in proportion
 BENDS = (0.03, 0.1, 0.3, 1.0, 3.0)  # standard deviation of the bends, in the unit of what is modelled
 LOUDNESS = (0.25, 0.5, 1.0, 2.0)  # the noise, in multiples of what was told
 SWEEPS = 2
@@ -39,6 +40,8 @@ class Shape:
     bend: float = 0.3
     slope: float = 1.0
     loudness: float = 1.0
+    option: float = 0.2  # standard deviation of another choice
+    pooled: float = 1.0  # how alike a lever's parabola and bends are with another choice
 
     @property
     def log_prior(self) -> float:
@@ -52,6 +55,8 @@ class Shape:
             yield f"length {place}"
             if not label:
                 yield f"warp {place}"
+        if labels.any() and not labels.all():
+            yield "pooled"
         yield "bend"
         yield "slope"
         yield "loudness"
@@ -66,9 +71,34 @@ class Shape:
             return tuple(replace(self, warps=(*self.warps[:place], x, *self.warps[place + 1 :])) for x in (0, 1))
         if name == "bend":
             return tuple(replace(self, bend=x) for x in BENDS)
+        if name == "pooled":
+            return tuple(replace(self, pooled=x) for x in POOLS)
         if name == "slope":
             return tuple(replace(self, slope=x) for x in SLOPES)
         return tuple(replace(self, loudness=x) for x in LOUDNESS)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured, as `Surrogate` takes it. Keeps what the covariances of different shapes have in common."""
+
+    points: Array
+    labels: NDArray[np.bool_]
+    rows: Array
+    values: Array
+    noise: Array
+    known: dict[Shape, tuple[Array, Array, Array]] = field(default_factory=dict)
+
+    def covariance(self, shape: Shape) -> Array:
+        """The covariance (n, n) of the measurements, their noise included."""
+        plain = replace(shape, bend=1.0, slope=1.0, loudness=1.0)
+        if plain not in self.known:
+            parts = _parts(self.points, self.points, self.labels, plain)
+            level, trend, bends = (self.rows @ part @ self.rows.T for part in parts)
+            self.known[plain] = level, trend, bends
+        level, trend, bends = self.known[plain]
+        noise = np.diag((shape.loudness * self.noise) ** 2 + JITTER)
+        return np.asarray(level + shape.slope**2 * trend + shape.bend**2 * bends + noise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +126,15 @@ class Surrogate:
     @classmethod
     def fit(cls, points: Array, labels: NDArray[np.bool_], rows: Array, values: Array, noise: Array) -> Surrogate:
         """The model with the likeliest hyperparameters, found one at a time from plain ones."""
-        shape = Shape((0,) * len(labels), (0.6,) * len(labels))
-        best, score = None, -np.inf
+        shape = Shape((0,) * len(labels), (0.6,) * len(labels), pooled=0.7)
+        told, best, score = Measured(points, labels, rows, values, noise), None, -np.inf
         for _ in range(SWEEPS):
             before = shape
             for what in shape.neighbours(labels):
                 for candidate in shape.changed(what):
                     if best is not None and candidate == best.shape:
                         continue
-                    model, likelihood = cls.given(candidate, points, labels, rows, values, noise)
+                    model, likelihood = cls.given(candidate, told)
                     if likelihood + candidate.log_prior > score + 1e-9:
                         best, score = model, likelihood + candidate.log_prior
                 shape = best.shape if best is not None else shape
@@ -114,46 +144,71 @@ class Surrogate:
         return best
 
     @classmethod
-    def given(
-        cls, shape: Shape, points: Array, labels: NDArray[np.bool_], rows: Array, values: Array, noise: Array
-    ) -> tuple[Surrogate, float]:
+    def given(cls, shape: Shape, told: Measured) -> tuple[Surrogate, float]:
         """The model with these hyperparameters, and the logarithm of its likelihood."""
-        absolute = np.abs(rows.sum(axis=1)) > 0.5
-        offset = float(np.median(values[absolute])) if absolute.any() else 0.0
-        left = values - offset * absolute
-        covariance = rows @ _kernel(points, points, labels, shape) @ rows.T + np.diag((shape.loudness * noise) ** 2 + JITTER)
+        absolute = np.abs(told.rows.sum(axis=1)) > 0.5
+        offset = float(np.median(told.values[absolute])) if absolute.any() else 0.0
+        left = told.values - offset * absolute
+        covariance = told.covariance(shape)
         factor = np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
-        half = np.asarray(np.linalg.solve(factor, left), dtype=np.float64)
-        weights = np.asarray(np.linalg.solve(factor.T, half), dtype=np.float64)
-        likelihood = -0.5 * float(half @ half) - float(np.log(np.diag(factor)).sum())
-        return cls(points, labels, rows, shape, offset, factor, weights), likelihood
+        weights = np.asarray(np.linalg.solve(covariance, left), dtype=np.float64)
+        likelihood = -0.5 * float(left @ weights) - float(np.log(np.diag(factor)).sum())
+        return cls(told.points, told.labels, told.rows, shape, offset, factor, weights), likelihood
 
     def at(self, points: Array) -> tuple[Array, Array]:
         """Mean (k,) and covariance (k, k) at other settings (k, d, 2)."""
+        return self.mean(points), self.between(points, points)
+
+    def mean(self, points: Array) -> Array:
+        """What is expected at other settings (k,)."""
+        return np.asarray(self.offset + _kernel(points, self.points, self.labels, self.shape) @ self.rows.T @ self.weights)
+
+    def deviation(self, points: Array) -> Array:
+        """The standard deviation at other settings (k,)."""
+        variance = _kernel(points, points, self.labels, self.shape, paired=True) - (self._seen(points) ** 2).sum(axis=0)
+        return np.asarray(np.sqrt(np.maximum(variance, 1e-12)))
+
+    def between(self, a: Array, b: Array) -> Array:
+        """The covariance of settings `a` with settings `b` (len(a), len(b))."""
+        return np.asarray(_kernel(a, b, self.labels, self.shape) - self._seen(a).T @ self._seen(b))
+
+    def _seen(self, points: Array) -> Array:
+        """How the measurements tell of other settings, in units of what they are worth (n, k)."""
         across = _kernel(points, self.points, self.labels, self.shape) @ self.rows.T
-        half = np.linalg.solve(self.factor, across.T)
-        covariance = _kernel(points, points, self.labels, self.shape) - half.T @ half
-        return self.offset + across @ self.weights, covariance
+        return np.asarray(np.linalg.solve(self.factor, across.T))
 
 
-def _kernel(a: Array, b: Array, labels: NDArray[np.bool_], shape: Shape) -> Array:
-    """The prior covariance (len(a), len(b)): level + a parabola over all levers + bends of each lever and of all (Matérn 5/2)."""
-    levers = len(labels)
-    parabola, line = np.zeros((len(a), len(b))), np.zeros((len(a), len(b)))
-    alone, together = np.zeros_like(line), np.ones_like(line)
-    for place in range(levers):
-        x, y = a[:, place, shape.warps[place]][:, None], b[:, place, shape.warps[place]][None, :]
-        if labels[place]:
-            alike = np.where(x == y, 1.0, np.exp(-1.5 / shape.lengths[place]))
-            parabola += OPTION**2 * (x == y)
+def _kernel(a: Array, b: Array, labels: NDArray[np.bool_], shape: Shape, paired: bool = False) -> Array:
+    """The prior covariance (len(a), len(b)); `paired`: of each of `a` with its own in `b` only (len(a),)."""
+    level, trend, bends = _parts(a, b, labels, shape, paired)
+    return np.asarray(level + shape.slope**2 * trend + shape.bend**2 * bends)
+
+
+def _parts(a: Array, b: Array, labels: NDArray[np.bool_], shape: Shape, paired: bool = False) -> tuple[Array, Array, Array]:
+    """Of the prior: level and choices, a parabola over all levers, bends of each lever by itself and of all (Matérn 5/2).
+
+    What a lever with a scale does is alike for other choices, not the same: each choice pools with the rest.
+    """
+    first, second = (a, b) if paired else (a[:, None], b[None, :])
+    size = np.broadcast_shapes(first.shape[:-2], second.shape[:-2])
+    line, curves, options, alone, labelled = (np.zeros(size) for _ in range(5))
+    pooled, together = np.ones(size), np.ones(size)
+    for place, label in enumerate(labels):
+        x, y = first[..., place, shape.warps[place]], second[..., place, shape.warps[place]]
+        if label:
+            same = x == y
+            alike = np.where(same, 1.0, np.exp(-1.5 / shape.lengths[place]))
+            options += shape.option**2 * same
+            pooled *= np.where(same, 1.0, shape.pooled)
+            labelled += alike
         else:
             from_middle = (2.0 * x - 1.0) * (2.0 * y - 1.0)
-            parabola += CURVE**2 * from_middle**2 + CROSS**2 * from_middle * line
+            curves += CURVE**2 * from_middle**2 + CROSS**2 * from_middle * line
             line += from_middle
             distance = sqrt(5.0) * np.abs(x - y) / shape.lengths[place]
             alike = (1.0 + distance + distance**2 / 3.0) * np.exp(-distance)
-        alone += alike / levers
+            alone += alike
         together *= alike
-    share = ALONE if levers > 1 else 0.0
-    trend = shape.slope**2 * (SLOPE**2 * line + parabola)
-    return np.asarray(LEVEL**2 + trend + shape.bend**2 * (share * alone + (1.0 - share) * together))
+    share = ALONE if len(labels) > 1 else 0.0
+    single = (labelled + pooled * alone) / len(labels)
+    return LEVEL**2 + options, pooled * (SLOPE**2 * line + curves), share * single + (1.0 - share) * together
