@@ -24,7 +24,7 @@ KINDS = ("goal_missed", "guard_breached", "threshold")
 AGAIN = 60.0  # seconds after which a symptom that lasts is looked into again
 MOST_SERIES = 400  # those of the symptom's metric first: a diagnosis stays within a few hundredths of a second
 AT_ONCE = 3  # diagnoses made in one turn; the others wait for the next
-OURSELVES = "trimtab"  # the element that the agent's own series belong to
+OWN_ELEMENT = "trimtab"  # the element that the agent's own series belong to
 
 
 class SuspicionWatch:
@@ -51,7 +51,7 @@ class SuspicionWatch:
 
     def _diagnosis(self, symptom: Symptom, view: MonitorView, now: float, changes: Sequence[Change]) -> Diagnosis:
         nothing = Diagnosis(symptom.symptom_id, now)
-        chosen = [series for series in view.series() if series.element not in ("", OURSELVES)]
+        chosen = [series for series in view.series() if series.element not in ("", OWN_ELEMENT)]
         chosen.sort(key=lambda series: series.name != symptom.metric_name)
         chosen = chosen[:MOST_SERIES]
         subject = next((one for one in chosen if (one.element, one.name) == (symptom.element, symptom.metric_name)), None)

@@ -260,7 +260,7 @@ class ActionRecord:
     since: float  # when it entered `state`
     reason: str  # why it is there: the sentence shown everywhere
     decision: Decision | None = None
-    actor: str = "trimtab"  # who caused the last transition
+    actor: str = OURSELVES  # who caused the last transition
     executed_at: float | None = None  # when the effect's intent became durable
     acknowledged: bool = False  # the lever was seen to hold our value
     ended_at: float | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import dataclass
+from math import isfinite
 
 from trimtab.domain.diagnosis import Diagnosis
 from trimtab.domain.direction import Direction
@@ -117,6 +118,21 @@ class GuardState:
     value: float | None
     breached: bool | None
     trust: Trust
+
+    def near(self, share: float) -> frozenset[int]:
+        """The ways in which the metric can go no further: +1 up, -1 down, within `share` of that limit or beyond it.
+
+        Both where there is no value to tell by.
+
+        >>> sorted(GuardState(Guard("error_ratio", max=0.01), "shop", 0.0095, False, Trust(Health.OK)).near(0.1))
+        [1]
+        """
+        guard, value = self.guard, self.value
+        if value is None or not isfinite(value):
+            return frozenset((1, -1))
+        above = guard.max is not None and value >= guard.max - share * abs(guard.max)
+        below = guard.min is not None and value <= guard.min + share * abs(guard.min)
+        return frozenset(way for way, near in ((1, above), (-1, below)) if near)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from trimtab.domain.actions import ActionRecord, ActionState, ActionStatus, Decision, JournalRow, OptimizationAction
+from trimtab.domain.actions import OURSELVES, ActionRecord, ActionState, ActionStatus, Decision, JournalRow, OptimizationAction
 from trimtab.domain.errors import NotFound
 from trimtab.domain.ports import Journal, Notifier
 from trimtab.execute import states
@@ -90,7 +90,7 @@ class Book:
         return tuple(record for record in self._records.values() if record.state.in_flight)
 
     async def propose(
-        self, action: OptimizationAction, decision: Decision | None, now: float, *, actor: str = "trimtab", **about: Any
+        self, action: OptimizationAction, decision: Decision | None, now: float, *, actor: str = OURSELVES, **about: Any
     ) -> ActionRecord:
         """Enter a new action."""
         record = ActionRecord(action, ActionState.PROPOSED, now, action.description, decision=decision, actor=actor, **about)
@@ -100,7 +100,7 @@ class Book:
         return record
 
     async def move(
-        self, record: ActionRecord, to_state: ActionState, reason: str, now: float, *, actor: str = "trimtab", **changes: Any
+        self, record: ActionRecord, to_state: ActionState, reason: str, now: float, *, actor: str = OURSELVES, **changes: Any
     ) -> ActionRecord:
         """Let `record` enter `to_state`, durably; returns it as it stands then."""
         states.check(record.state, to_state)
@@ -118,7 +118,7 @@ class Book:
         reason: str,
         now: float,
         *,
-        actor: str = "trimtab",
+        actor: str = OURSELVES,
         action_id: str = "",
         data: Mapping[str, object] | None = None,
     ) -> None:
@@ -173,7 +173,7 @@ class Book:
 
     async def _tell(self, record: ActionRecord) -> None:
         words = f"Action {record.state.value.replace('_', ' ')}"
-        asked_for = record.state is ActionState.ROLLED_BACK and (record.interrupted or record.actor != "trimtab")
+        asked_for = record.state is ActionState.ROLLED_BACK and (record.interrupted or record.actor != OURSELVES)
         line = words if asked_for else _LOG_LINES.get(record.state, words)
         level = self._log.warning if record.status is ActionStatus.FAILED else self._log.info
         level(line, action_id=record.action_id, action=record.description, state=record.state.value, reason=record.reason,

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from trimtab.domain.actions import ActionRecord
+from trimtab.domain.actions import OURSELVES, ActionRecord
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.errors import LeverError, Permanent
 from trimtab.domain.levers import LeverValue
@@ -234,7 +234,7 @@ class Executor:
         """Let the trial that holds the lock be taken back first; two hands at once on one thing could not be told apart."""
         holder = holder_of(record.action, self.book.under_way())
         if holder is not None and not self._recalled(holder):
-            self.recall(holder.action_id, f"making room: {record.action_id} is taken back", "trimtab")
+            self.recall(holder.action_id, f"making room: {record.action_id} is taken back", OURSELVES)
         return record
 
     async def _switch(self, record: ActionRecord, step: Step, on: bool) -> ActionRecord:
@@ -260,7 +260,7 @@ class Executor:
     async def _take(self, record: ActionRecord, step: Step, seen: Seen) -> ActionRecord:
         if step.switch is not None:
             return await self._switch(record, step, step.switch)
-        actor = self._recalls.get(record.action_id, ("", "trimtab"))[1]
+        actor = self._recalls.get(record.action_id, ("", OURSELVES))[1]
         changes: dict[str, Any] = {
             "verdict": seen.verdict or record.verdict,
             "interrupted": record.interrupted or step.interrupted,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
+from trimtab.domain.actions import OURSELVES
 from trimtab.domain.actions import ActionState as S
 from trimtab.domain.errors import Conflict
 from trimtab.execute.executor import Executor
@@ -68,7 +69,7 @@ async def wind_down(executor: Executor) -> tuple[str, ...]:
     deadline = clock() + STOP_SECONDS
     while (under_way := executor.book.under_way()) and clock() < deadline:
         for record in under_way:
-            executor.recall(record.action_id, "the agent stops before the change was proven", "trimtab")
+            executor.recall(record.action_id, "the agent stops before the change was proven", OURSELVES)
         work = [asyncio.ensure_future(executor.advance(record.action_id)) for record in under_way]
         _, late = await asyncio.wait(work, timeout=max(0.0, deadline - clock()))
         for task in late:

@@ -29,7 +29,7 @@ from trimtab.plan.steps import reach, step_from, step_size
 if TYPE_CHECKING:
     from trimtab.domain.situation import LeverState, Situation
 
-NEAR_GUARD = 0.2  # of its limit: this close, one more large move could breach it
+NEAR_GUARD = 0.2  # of its limit: this close, or not read, one more large move could breach it
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def _cases(situation: Situation, history: History) -> Iterator[Case]:
                     symptom,
                     tuple(history.trials(lever_id, goal.goal.goal_id)),
                     tuple(history.unsafe(lever_id)),
-                    any(_near(guard) for guard in situation.analysis.guards_of(state.spec.locks)),
+                    any(guard.near(NEAR_GUARD) for guard in situation.analysis.guards_of(state.spec.locks)),
                     learned,
                     diagnosis.sentence if diagnosis is not None else "",
                 )
@@ -120,16 +120,6 @@ def _bears_on(state: LeverState, goal: GoalState) -> bool:
     if spec.run_once and state.value != ABSENT:
         return False  # it is done, or under way; only a person asks for the way back
     return spec.mode is Mode.TUNED and (spec.element == goal.element or goal.goal.metric_name in dict(spec.moves))
-
-
-def _near(state: GuardState) -> bool:
-    """Whether a guard is within a fifth of its limit; one that cannot be read might be."""
-    if state.value is None:
-        return True
-    low, high = state.guard.min, state.guard.max
-    if high is not None and state.value >= high - NEAR_GUARD * abs(high):
-        return True
-    return low is not None and state.value <= low + NEAR_GUARD * abs(low)
 
 
 def _next_values(case: Case) -> Iterator[LeverValue]:

@@ -19,7 +19,7 @@ from trimtab.domain.regulation import Move, RegulationView
 from trimtab.domain.situation import LeverState
 
 Array = NDArray[np.float64]
-GUARD_NEAR = 0.9  # of a guard's limit: from here on nothing moves further that way
+NEAR_GUARD = 0.1  # of a guard's limit: this close to it, nothing moves further that way
 MOST_POSITIONS = 9  # of one lever that are weighed at once: a plan over two levers then has 81
 
 
@@ -112,25 +112,12 @@ def guarded(knob: Knob, guards: Sequence[GuardState]) -> frozenset[int]:
     """
     closed: set[int] = set()
     for state in guards:
-        ways = _pressed(state)
+        ways = state.near(NEAR_GUARD)
         if not ways:
             continue
         effect = knob.spec.effect_on(state.guard.metric_name)
         closed |= {effect * way for way in ways} if effect else ({-knob.help} if knob.help else {1, -1})
     return frozenset(closed)
-
-
-def _pressed(state: GuardState) -> set[int]:
-    """The ways in which the guard's metric may go no further: +1 up, -1 down."""
-    guard, value = state.guard, state.value
-    if value is None or not isfinite(value):
-        return {1, -1}
-    ways = set()
-    if guard.max is not None and value > guard.max - (1.0 - GUARD_NEAR) * abs(guard.max):
-        ways.add(1)
-    if guard.min is not None and value < guard.min + (1.0 - GUARD_NEAR) * abs(guard.min):
-        ways.add(-1)
-    return ways
 
 
 def move(knob: Knob, value: float, now: float, reason: str) -> Move:
