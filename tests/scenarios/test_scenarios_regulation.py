@@ -163,6 +163,28 @@ def test_a_guard_that_a_move_breaks_undoes_the_policy_long_after_it_was_kept(tmp
     assert [row.data.get("undo", False) for row in stage.rows("move")] == [False, True]
 
 
+def test_a_policy_that_is_older_than_the_journal_remembers_is_still_in_force_and_can_be_taken_back(tmp_path):
+    stage = Stage(tmp_path, Web(lambda s: 15.0 if s < 2000 else 45.0)).play(2600)
+    record, now = stage.record, stage.clock.now()
+    assert (record.state, stage.set_points) == (S.KEPT, [6])
+    for later in (1.0, 2.0):
+        assert asyncio.run(stage.stores.journal.prune(now + later, at=now + later)) > 0
+    again = stage.again(tmp_path)
+
+    async def take_back(running):
+        assert (running.record.action_id, running.policy["policy"], running.policy["moves"]) == (
+            record.action_id,
+            "predictive",
+            1,
+        )
+        await running.agent.rollback_action(record.action_id, actor="ann")
+        await running.go(60)
+
+    again.play(300, take_back)
+    assert (again.record.state, again.set_points) == (S.ROLLED_BACK, [6, 2])
+    asyncio.run(stage.stores.journal.verify())
+
+
 def test_a_guard_that_breaks_without_a_move_leaves_the_policy_alone(tmp_path):
     web = Web()
     web.spoils = lambda servers: web.began is not None and stage.clock.now() > START + 1500

@@ -23,6 +23,7 @@ from trimtab.domain.words import setting
 OURSELVES = "trimtab"  # the actor of what no person asked of this very action
 MOVE = "move"  # the kind of row that a policy's move is noted as
 MOVES_TOLD = 20  # of an action's moves, as many of the latest belong to its history: a policy makes hundreds a day
+SAID_AGAIN = "said_again"  # in the data of a row that says again what pruning gave up: it is news to nobody
 
 
 class ActionState(StrEnum):

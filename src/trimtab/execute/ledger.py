@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from trimtab.domain.actions import MOVE, JournalRow
+from trimtab.domain.actions import MOVE, SAID_AGAIN, JournalRow
 from trimtab.domain.goals import Goal, GuardState
 from trimtab.domain.levers import LeverSpec, LeverValue, way
 from trimtab.domain.regulation import Move
@@ -61,9 +61,9 @@ class Ledger:
 
 
 def move_of(row: JournalRow) -> Move | None:
-    """The move that a row speaks of, None where it says that one failed, or took one back."""
+    """The move that a row speaks of, None where it says that one failed, took one back, or says again what was long ago."""
     data = row.data
-    if row.kind != MOVE or data.get("failed") or data.get("undo"):
+    if row.kind != MOVE or data.get("failed") or data.get("undo") or data.get(SAID_AGAIN):
         return None
     return Move(str(data["lever"]), _value(data["from"]), _value(data["to"]), row.at, str(data.get("because", "")))
 

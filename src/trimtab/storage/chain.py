@@ -41,12 +41,14 @@ class Chain:
             raise StoreError("the journal's key is empty", remedy="Give a key of at least 32 random bytes, or none at all")
         self._key = key
 
-    def transition(self, head: Head, record: ActionRecord, before: ActionState | None, data: Mapping[str, object]) -> JournalRow:
-        """The row of the step that led to `record`."""
+    def transition(
+        self, head: Head, record: ActionRecord, before: ActionState | None, data: Mapping[str, object], *, at: float | None = None
+    ) -> JournalRow:
+        """The row of the step that led to `record`, as of then or of `at`."""
         return self._link(
             JournalRow(
                 head[0] + 1,
-                float(record.since),
+                float(record.since if at is None else at),
                 TRANSITION,
                 clean(record.action_id),
                 before,

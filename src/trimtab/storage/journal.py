@@ -22,7 +22,7 @@ from trimtab.storage.codec import clean, decode, digest, encode, row_data
 from trimtab.storage.database import Database
 from trimtab.storage.files import Mark
 from trimtab.storage.journal_rows import columns_of, head_of, row_of, standing_of, state_of
-from trimtab.storage.pruning import PRUNED, STAYING, Checkpoint, begun, sentence
+from trimtab.storage.pruning import PRUNED, STAYING, Checkpoint, begun, last_words, outlives, said_again, sentence
 
 BATCH = 100  # rows that verify() reads at a time, between two breaths of the loop: a few milliseconds
 PRUNE_BATCH = 100  # rows that are checked and removed in one transaction
@@ -201,6 +201,7 @@ class SqliteJournal:
             rows = [row for row in rows if row.seq < stop]
             if not rows:
                 return 0
+            head = self._write_again(connection, rows, head, at)
             forgotten = connection.execute("DELETE FROM actions WHERE seq <= ?", (rows[-1].seq,)).rowcount
             connection.execute("DELETE FROM journal WHERE seq <= ?", (rows[-1].seq,))
             about, said = point.after(rows, forgotten).data(), sentence(len(rows), forgotten)
@@ -208,6 +209,29 @@ class SqliteJournal:
             self._append(connection, row)
         self._mark.write((row.seq, row.hash))
         return len(rows)
+
+    def _write_again(self, connection: sqlite3.Connection, rows: Sequence[JournalRow], head: Head, at: float) -> Head:
+        """Write what has to outlive `rows`, which are given up; returns the head after it."""
+        for action_id in sorted({row.action_id for row in rows if row.action_id}):
+            standing = connection.execute(sql.SELECT_WHERE, (action_id,)).fetchone()
+            record = decode(standing[1]) if standing else None
+            if record is None or not outlives(record, ()):
+                continue
+            later = connection.execute(sql.SELECT_KEPT_AFTER, (record.executed_at or 0.0,))
+            if not outlives(record, [decode(text) for (text,) in later]):
+                continue
+            if standing[0] <= rows[-1].seq:
+                row = self._chain.transition(head, record, record.state, row_data(standing[1], None), at=at)
+                self._append(connection, row)
+                connection.execute(sql.UPSERT_ACTION, standing_of(record, row.seq, standing[1]))
+                head = (row.seq, row.hash)
+            for row in last_words(rows, action_id):
+                if connection.execute(sql.SELECT_LATER, (action_id, row.kind, rows[-1].seq)).fetchone() is None:
+                    data = said_again(row)
+                    row = self._chain.note(head, row.kind, row.reason, at=at, actor=row.actor, data=data, action_id=action_id)
+                    self._append(connection, row)
+                    head = (row.seq, row.hash)
+        return head
 
     def _batch(self, connection: sqlite3.Connection, head: Head) -> list[JournalRow]:
         return self._rows_that_hold(connection, head, BATCH)

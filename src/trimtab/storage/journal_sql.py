@@ -49,6 +49,9 @@ SELECT_STAYING = f"""SELECT min(j.seq) FROM journal j LEFT JOIN actions a ON a.a
 SELECT_PAUSE_IN_FORCE = """SELECT min(seq) FROM journal WHERE kind = 'paused'
     AND seq > (SELECT coalesce(max(seq), 0) FROM journal WHERE kind = 'resumed')"""
 SELECT_STANDING = "SELECT seq, action_id, state, record FROM actions WHERE seq > ? AND seq <= ?"
+SELECT_WHERE = "SELECT seq, record FROM actions WHERE action_id = ?"
+SELECT_KEPT_AFTER = f"SELECT record FROM actions WHERE state = '{ActionState.KEPT}' AND executed_at > ?"
+SELECT_LATER = "SELECT seq FROM journal WHERE action_id = ? AND kind = ? AND seq > ? LIMIT 1"
 
 INSERT_ROW = f"INSERT INTO journal ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 UPSERT_ACTION = """INSERT INTO actions (action_id, seq, state, type, created_at, executed_at, since, record)

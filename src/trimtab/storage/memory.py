@@ -18,7 +18,7 @@ from trimtab.domain.metrics import Aggregate, Reading, Samples, Series, StoredSa
 from trimtab.storage.chain import EMPTY, TRANSITION, Chain, Head, corrupt, fence
 from trimtab.storage.codec import digest, encode, row_data
 from trimtab.storage.columns import columns_do_not_fit, finite
-from trimtab.storage.pruning import PRUNED, Checkpoint, sentence, stays
+from trimtab.storage.pruning import PRUNED, Checkpoint, last_words, outlives, said_again, sentence, stays
 from trimtab.storage.rollups import Buckets, bucket_range
 
 
@@ -112,6 +112,7 @@ class MemoryJournal:
         )
         if not rows:
             return 0
+        self._write_again(rows, at)
         point, last = Checkpoint.of(self._last(PRUNED)), {row.action_id: row.seq for row in self._rows if row.kind == TRANSITION}
         over = [action_id for action_id, seq in last.items() if seq <= rows[-1].seq]
         for action_id in over:
@@ -123,6 +124,25 @@ class MemoryJournal:
 
     async def close(self) -> None:
         """Nothing is held."""
+
+    def _write_again(self, rows: Sequence[JournalRow], at: float) -> None:
+        """Write what has to outlive `rows`, which are given up."""
+        left = self._rows[len(rows) :]
+        for action_id in sorted({row.action_id for row in rows if row.action_id}):
+            record = self._records.get(action_id)
+            if record is None or not outlives(record, self._records.values()):
+                continue
+            if not any(row.kind == TRANSITION and row.action_id == action_id for row in left):
+                data = row_data(self._texts[action_id], None)
+                self._rows.append(self._chain.transition(self._head(), record, record.state, data, at=at))
+            for row in last_words(rows, action_id):
+                if not any(later.kind == row.kind and later.action_id == action_id for later in left):
+                    data = dict(said_again(row))
+                    self._rows.append(
+                        self._chain.note(
+                            self._head(), row.kind, row.reason, at=at, actor=row.actor, data=data, action_id=action_id
+                        )
+                    )
 
     def _last(self, kind: str) -> JournalRow | None:
         return next((row for row in reversed(self._rows) if row.kind == kind), None)

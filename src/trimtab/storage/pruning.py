@@ -2,15 +2,17 @@
 
 Pure; shared by both journals. Only a prefix is ever given up. The row of kind `pruned` that is written in the same transaction
 carries the checkpoint: where the rest begins, and how many actions there were. It is a link of the chain like any other, so that
-who cuts off more than it says, or writes another one, is found (decision 12).
+who cuts off more than it says, or writes another one, is found (decision 12). A policy that is in force outlives its rows: where
+it stands, and the last that was said of it, is written again in that transaction, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from trimtab.domain.actions import ActionRecord, ActionState, JournalRow
+from trimtab.domain.actions import SAID_AGAIN, ActionRecord, ActionState, JournalRow
+from trimtab.domain.regulation import HOLD, REGULATION
 from trimtab.storage.chain import EMPTY, TRANSITION, Head, corrupt
 
 PRUNED = "pruned"
@@ -69,6 +71,30 @@ def begun(rows: Iterable[JournalRow]) -> int:
 def stays(row: JournalRow, record: ActionRecord | None, before: float) -> bool:
     """Whether a row has to stay: it is young, or its action is, or its action is not over for good."""
     return row.at >= before or (record is not None and (record.state in STAYING or record.since >= before))
+
+
+def outlives(record: ActionRecord | None, kept: Iterable[ActionRecord]) -> bool:
+    """Whether an action outlives its rows: it set a policy that is in force as long as none of those `kept` came after it."""
+    if record is None or record.state is not ActionState.KEPT:
+        return False
+    action, since = record.action, record.executed_at or 0.0
+    if action.lever != REGULATION or action.to_value == HOLD:
+        return False
+    return not any(
+        other.action.lever_id == action.lever_id and other.state is ActionState.KEPT and (other.executed_at or 0.0) > since
+        for other in kept
+    )
+
+
+def last_words(rows: Iterable[JournalRow], action_id: str) -> Sequence[JournalRow]:
+    """The newest row of each kind about an action, its transitions apart; oldest first."""
+    latest = {row.kind: row for row in rows if row.action_id == action_id and row.kind != TRANSITION}
+    return sorted(latest.values(), key=lambda row: row.seq)
+
+
+def said_again(row: JournalRow) -> Mapping[str, object]:
+    """What the row carries that says again what `row` said."""
+    return {**row.data, SAID_AGAIN: True}
 
 
 def sentence(rows: int, forgotten: int) -> str:

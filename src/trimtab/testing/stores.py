@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from trimtab.domain.actions import MOVE, MOVES_TOLD, ActionState, Decision
+from trimtab.domain.actions import MOVE, MOVES_TOLD, SAID_AGAIN, ActionState, Decision
 from trimtab.domain.actions import Choice as DecisionChoice
 from trimtab.domain.errors import Conflict
 from trimtab.domain.levers import LeverValue
@@ -266,4 +266,32 @@ class JournalConformance:
         assert not run(journal.recent(10)) and not run(journal.counts())
         record = run(write_life(journal, "new", ActionState.IGNORED, at=2000.0))
         assert run(journal.get("new")) == record
+        run(journal.verify())
+
+    def test_a_policy_in_force_outlives_its_rows(self, tmp_path: Path) -> None:
+        """It may stand for years: where it stands and what was last said of it is written again, until another one is kept."""
+        journal = self.make(tmp_path)
+        for number, at in enumerate((100.0, 200.0)):
+            plain = a_record(f"p{number}", at=at)
+            action = replace(plain.action, lever="regulation", to_value="predictive")
+            record = replace(plain, action=action)
+            run(journal.record(record, None))
+            record = replace(record, state=ActionState.KEPT, executed_at=at)
+            run(journal.record(record, ActionState.PROPOSED))
+            run(journal.note("move", "first", at=at + 1.0, data={"to": 3}, action_id=record.action_id))
+            run(journal.note("move", "last", at=at + 2.0, data={"to": 4}, action_id=record.action_id))
+        for at in (1000.0, 2000.0, 3000.0):
+            run(journal.prune(at - 1.0, at=at))
+            assert (run(journal.get("p0")), run(journal.get("p1"))) == (None, record)
+            assert [(row.kind, row.to_state, row.at) for row in run(journal.history("p1"))] == [
+                ("transition", ActionState.KEPT, at),
+                ("move", None, at),
+            ]
+            assert dict(run(journal.notes(["move"]))[0].data) == {"to": 4, SAID_AGAIN: True}
+            run(journal.verify())
+        over = replace(moved(record, ActionState.ROLLING_BACK), since=3001.0)
+        run(journal.record(over, ActionState.KEPT))
+        run(journal.record(moved(over, ActionState.ROLLED_BACK), ActionState.ROLLING_BACK))
+        run(journal.prune(1e6, at=2e6))
+        assert run(journal.get("p1")) is None
         run(journal.verify())
