@@ -4,9 +4,12 @@ A *reading* says: nothing before this outcome counts (its start), and older evid
 which facts of the context matter: none, one, two, or all. Readings are weighted by how well they foretold each outcome, so that
 after a change the young ones take over within some tens of outcomes, and where nothing changes the oldest keeps its sharpness.
 
-    start   Bayesian on-line change-point detection: after each outcome a new reading starts with weight `HAZARD`
+    start   Bayesian on-line change-point detection: after each outcome a new reading starts, in which all has changed, and one in
+            which something has: it keeps what the likeliest knows, with the weight of `AFTER_A_CHANGE` trials. Without the second
+            a change that differs by context is noticed late, since the first has to learn anew what stayed as it was
             Adams and MacKay (2007), arXiv:0710.3742, eq. 3
-    rate    power discounting, for what drifts slowly: West and Harrison (1997), "Bayesian Forecasting", ch. 10.8
+    rate    power discounting, for what drifts slowly: West and Harrison (1997), "Bayesian Forecasting", ch. 10.8. These readings
+            are never given up: each gets a fixed share of all weight (Herbster and Warmuth 1998, "Tracking the best expert")
     facts   Bayesian model averaging. A fact's cell is shrunk to the whole; the cell of several facts to where the single ones,
             added up in log-odds, say that it lies; that of all facts once loosely and once firmly
 
@@ -27,14 +30,18 @@ Labels = tuple[str, ...]
 Cell = tuple[tuple[int, ...], Labels]  # which facts, and what they say
 Prior = tuple[float, float]  # pseudo-counts of a Beta distribution: for, against
 
-HAZARD = 1.0 / 200.0  # that all is different from one outcome to the next
-RATES = ((1.0, 0.8), (0.98, 0.1), (0.94, 0.1))  # how much an outcome counts after the next one, and how likely that is beforehand
+HAZARD = 1.0 / 500.0  # that something is different from one outcome to the next
+SHARE = 1.0 / 2000.0  # that what was steady begins to drift
+RATES = ((1.0, 0.8), (0.98, 0.1), (0.95, 0.1))  # how much an outcome counts after the next one, and how likely that is beforehand
+STEADY, DRIFTING = RATES[0][0], len(RATES) - 1  # the rate at which all counts for ever; how many others there are
+AFTER_A_CHANGE = 10.0  # trials that what was known before a change counts as
 READINGS = 12
-LEAK = 0.05  # of what was learned of rates and models, a new reading gives up
+LEAK = 0.05  # of what was learned of models, a new reading gives up
 NO_FACTS = 0.5  # how likely it is beforehand that the context does not matter
 ONE_FACT, LOOSE, FIRM = 3.0, 4.0, 32.0  # trials that the coarser estimate counts as: for a cell of one fact, of several
 NEUTRAL: Prior = (1.0, 1.0)  # in weighing readings against each other; what is asked brings its own
 ROOT: Cell = ((), ())
+BLIND = 0.5  # how well an outcome is foretold by who knows nothing
 NEVER, SURE = 1e-9, 1.0 - 1e-9
 
 
@@ -86,6 +93,12 @@ class Reading:
             cells[cell] = cells.get(cell, EMPTY).plus(seen)
         return Reading(self.rate, tuple(weights), cells)
 
+    def softened(self) -> Reading:
+        """What is left of the reading where something has changed."""
+        trials = self.cells.get(ROOT, EMPTY).trials
+        left = min(1.0, AFTER_A_CHANGE / trials) if trials > 0.0 else 1.0
+        return Reading(STEADY, self.weights, {cell: tally.times(left) for cell, tally in self.cells.items()})
+
     def odds(self, labels: Labels, prior: Prior, of: str = "successes") -> Iterator[Prior]:
         """For each model the Beta posterior of a success, or of a harm (`of` names the count), in the context `labels`."""
         root = self.cells.get(ROOT, EMPTY)
@@ -117,31 +130,37 @@ class Past:
     True
     """
 
-    readings: tuple[Reading, ...] = ()  # the likeliest first; their weights add up to one
+    readings: tuple[Reading, ...] = ()  # those that drift first; their weights add up to one
 
     def plus(self, labels: Labels, seen: Tally) -> Past:
         """The past with one more outcome: `seen` is its tally, of one trial, whose successes may be a share."""
-        old = [(reading, _judged(reading, labels, seen)) for reading in self.readings]
-        total = sum(sum(weights) for _, weights in old)
-        if total <= 0.0:
-            return Past(_newborn(labels, seen, [model.likely for model in models_of(len(labels))], dict(RATES)))
+        readings = self.readings or _first(labels)
+        foretold = [_foretold(reading, labels, seen) for reading in readings]
+        judged = [
+            [w * f for w, f in zip(reading.weights, each, strict=True)] for reading, each in zip(readings, foretold, strict=True)
+        ]
+        total = sum(map(sum, judged))
         models = [
-            (1.0 - LEAK) * sum(weights[place] for _, weights in old) / total + LEAK * model.likely
+            (1.0 - LEAK) * sum(weights[place] for weights in judged) + LEAK * total * model.likely
             for place, model in enumerate(models_of(len(labels)))
         ]
-        rates = {
-            rate: (1.0 - LEAK) * sum(sum(weights) for reading, weights in old if reading.rate == rate) / total + LEAK * likely
-            for rate, likely in RATES
-        }
-        stay = (1.0 - HAZARD) / sum(reading.weight for reading in self.readings)
-        kept = [reading.plus(labels, seen, [stay * weight for weight in weights]) for reading, weights in old]
-        foretold = 0.5  # of what is new, by the neutral prior
-        young = [
-            Reading(each.rate, tuple(HAZARD * foretold * weight for weight in each.weights), each.cells)
-            for each in _newborn(labels, seen, models, rates)
-        ]
-        kept.sort(key=lambda reading: -reading.weight)
-        return Past(_normal([*kept[: READINGS - len(young)], *young]))
+        old = []
+        for reading, weights in zip(readings, judged, strict=True):
+            share = SHARE / DRIFTING if reading.rate < STEADY else 0.0
+            old.append(
+                reading.plus(labels, seen, [(1.0 - HAZARD - SHARE) * w + share * m for w, m in zip(weights, models, strict=True)])
+            )
+        old.sort(key=lambda reading: (reading.rate == STEADY, -reading.weight))  # those that drift stay
+        return Past(_normal([*old[: READINGS - 2], *self._young(labels, seen, [model / total for model in models])]))
+
+    def _young(self, labels: Labels, seen: Tally, models: Sequence[float]) -> list[Reading]:
+        """The readings by which all, or something, is different from this outcome on."""
+        if not self.readings:
+            return []
+        fresh = Reading(STEADY, (), {}).plus(labels, seen, [0.5 * HAZARD * BLIND * model for model in models])
+        soft = max(self.readings, key=lambda reading: reading.weight).softened()
+        weights = [0.5 * HAZARD * f * model for f, model in zip(_foretold(soft, labels, seen), models, strict=True)]
+        return [fresh, soft.plus(labels, seen, weights)]
 
     def odds(self, labels: Labels, prior: Prior, of: str = "successes") -> list[tuple[float, Prior]]:
         """The posterior as a mixture: (weight, Beta parameters), with weights that add up to one."""
@@ -196,18 +215,19 @@ def _cells(labels: Labels) -> tuple[Cell, ...]:
     return tuple(cells)
 
 
-def _judged(reading: Reading, labels: Labels, seen: Tally) -> list[float]:
-    """The weights of a reading's models after they have foretold one more outcome; of a share as of so much of a success."""
-    judged = []
-    for weight, (a, b) in zip(reading.weights, reading.odds(labels, NEUTRAL), strict=True):
+def _first(labels: Labels) -> tuple[Reading, ...]:
+    """The readings before anything was seen."""
+    models = models_of(len(labels))
+    return tuple(Reading(rate, tuple(likely * model.likely for model in models), {}) for rate, likely in RATES)
+
+
+def _foretold(reading: Reading, labels: Labels, seen: Tally) -> list[float]:
+    """For each model of a reading, how likely it held this outcome beforehand; of a share of a success as of so much of one."""
+    found = []
+    for a, b in reading.odds(labels, NEUTRAL):
         p = min(max(a / (a + b), NEVER), SURE)
-        judged.append(weight * exp(seen.successes * log(p) + (1.0 - seen.successes) * log(1.0 - p)))
-    return judged
-
-
-def _newborn(labels: Labels, seen: Tally, models: Sequence[float], rates: Mapping[float, float]) -> tuple[Reading, ...]:
-    """The readings by which everything begins with this outcome."""
-    return tuple(Reading(rate, (), {}).plus(labels, seen, [likely * share for share in models]) for rate, likely in rates.items())
+        found.append(exp(seen.successes * log(p) + (1.0 - seen.successes) * log(1.0 - p)))
+    return found
 
 
 def _normal(readings: Sequence[Reading]) -> tuple[Reading, ...]:
