@@ -5,7 +5,8 @@
 Calibration: `Beliefs` are told 500 outcomes; then each of the next 100 is foretold before it is told. Error: the expected
 calibration error over ten bins, less what a perfectly calibrated forecaster shows on as many outcomes (Roelofs et al. 2022,
 "Mitigating bias in calibration error estimation"), mean over the seeds. Held: how often the 90 % interval holds the true
-P(success). In worlds that change at outcome 500 the hundred begins 50 outcomes later. Choice: regret, the expected reward lost
+P(success), with the share that chance explains beside it. In worlds that change at outcome 500 the hundred begins 50 outcomes
+later: these are the bar "recalibrated within 50 outcomes". Choice: regret, the expected reward lost
 against who knows the truth, over 1,500 choices between four options. Every bar prints "ok" or "MISSED"; exit status 1 when one
 is missed.
 """

@@ -7,7 +7,7 @@ import pickle
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trimtab.domain.actions import OptimizationAction, Outcome
@@ -116,11 +116,11 @@ def test_bounds_cover_as_often_as_they_promise():
     """A belief's lower bound on success should lie below the truth in about 90 % of histories when truths follow the prior."""
     rng = random.Random(11)
     covered = 0
-    for world in range(600):
+    for world in range(300):
         truth = rng.random()  # Beta(1, 1), the prior at success_probability 0.5
         told = [outcome(n, IMPROVED if rng.random() < truth else INCONCLUSIVE, 0.1) for n in range(1 + world % 12)]
         covered += Beliefs.from_outcomes(told).of(action()).p_success_low <= truth
-    assert 0.86 <= covered / 600 <= 0.94
+    assert 0.86 <= covered / 300 <= 0.94
 
 
 statuses = st.sampled_from(list(VerdictStatus))
@@ -132,6 +132,7 @@ histories = st.lists(
 ).map(lambda rows: [outcome(n, s, e, harmed=h, element=el) for n, (s, e, h, el) in enumerate(rows)])
 
 
+@settings(max_examples=40)
 @given(histories, st.randoms(use_true_random=False))
 def test_the_order_of_a_batch_does_not_matter(told, rng):
     mixed = list(told)
@@ -139,6 +140,7 @@ def test_the_order_of_a_batch_does_not_matter(told, rng):
     assert Beliefs.from_outcomes(mixed) == Beliefs.from_outcomes(told)
 
 
+@settings(max_examples=40)
 @given(histories)
 def test_telling_one_by_one_is_telling_all_at_once(told):
     folded = Beliefs()
@@ -147,12 +149,14 @@ def test_telling_one_by_one_is_telling_all_at_once(told):
     assert folded == Beliefs.from_outcomes(told)
 
 
+@settings(max_examples=40)
 @given(histories)
 def test_outcomes_told_again_change_nothing(told):
     beliefs = Beliefs.from_outcomes(told)
     assert beliefs.with_outcomes(told) == beliefs
 
 
+@settings(max_examples=40)
 @given(histories, st.floats(0.0, 1.0), st.floats(-1.0, 1.0))
 def test_beliefs_stay_in_their_ranges(told, success, improvement):
     belief = Beliefs.from_outcomes(told).of(action(improvement=improvement, success=success))
@@ -163,6 +167,7 @@ def test_beliefs_stay_in_their_ranges(told, success, improvement):
     assert belief.successes <= belief.trials and belief.consecutive_failures <= belief.trials
 
 
+@settings(max_examples=40)
 @given(histories)
 def test_memory_is_bounded_and_pickles_equal(told):
     beliefs = Beliefs.from_outcomes(told)
@@ -170,6 +175,7 @@ def test_memory_is_bounded_and_pickles_equal(told):
     assert pickle.loads(pickle.dumps(beliefs)) == beliefs
 
 
+@settings(max_examples=40)
 @given(histories)
 def test_a_success_never_lowers_and_a_failure_never_raises_the_odds(told):
     beliefs = Beliefs.from_outcomes(told)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trimtab.learn import Chooser, Context
@@ -62,6 +62,7 @@ def test_nothing_to_choose_from_is_an_error():
         Chooser().choose([])
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.sampled_from(OPTIONS), st.sampled_from(["a", "b", ""]), st.floats(0.0, 1.0)), max_size=30))
 def test_the_same_past_makes_the_same_choice(told):
     one, other = Chooser(), Chooser()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trimtab.learn import Beliefs, Context, Outcome, VerdictStatus, recall, remember
@@ -25,12 +25,14 @@ outcomes = st.builds(
 )
 
 
+@settings(max_examples=40)
 @given(st.lists(outcomes, max_size=20))
 def test_beliefs_read_back_as_they_were(told):
     beliefs = Beliefs.from_outcomes(told)
     assert recall(json.loads(json.dumps(remember(beliefs)))) == beliefs
 
 
+@settings(max_examples=40)
 @given(outcomes)
 def test_an_outcome_reads_back_as_it_was(outcome):
     assert outcome_from(json.loads(json.dumps(outcome_to(outcome)))) == outcome

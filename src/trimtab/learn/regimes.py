@@ -19,7 +19,7 @@ All of it is closed form: counts in cells, and one weight for each model of each
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from itertools import combinations
 from math import exp, log
@@ -30,12 +30,17 @@ Labels = tuple[str, ...]
 Cell = tuple[tuple[int, ...], Labels]  # which facts, and what they say
 Prior = tuple[float, float]  # pseudo-counts of a Beta distribution: for, against
 
-HAZARD = 1.0 / 500.0  # that something is different from one outcome to the next
+HAZARD = 1.0 / 400.0  # that something is different from one outcome to the next
 SHARE = 1.0 / 2000.0  # that what was steady begins to drift
-RATES = ((1.0, 0.8), (0.98, 0.1), (0.95, 0.1))  # how much an outcome counts after the next one, and how likely that is beforehand
+RATES = (
+    (1.0, 0.9),
+    (0.98, 0.05),
+    (0.95, 0.05),
+)  # how much an outcome counts after the next one, and how likely that is beforehand
 STEADY, DRIFTING = RATES[0][0], len(RATES) - 1  # the rate at which all counts for ever; how many others there are
 AFTER_A_CHANGE = 10.0  # trials that what was known before a change counts as
 READINGS = 12
+SMALLEST_WORTH = 1e-6  # below it the units are made anew: sums of very large and very small numbers are no sums
 LEAK = 0.05  # of what was learned of models, a new reading gives up
 NO_FACTS = 0.5  # how likely it is beforehand that the context does not matter
 ONE_FACT, LOOSE, FIRM = 3.0, 4.0, 32.0  # trials that the coarser estimate counts as: for a cell of one fact, of several
@@ -75,45 +80,58 @@ def models_of(width: int) -> tuple[Model, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One reading of the past: what counts by it, and for each model how likely it is that both are right."""
+    """One reading of the past: what counts by it, and for each model how likely it is that both are right.
+
+    `cells` say what was seen in units that shrink: by now each counts `worth`, so that nothing has to be touched for it to fade.
+    """
 
     rate: float
     weights: tuple[float, ...]
     cells: Mapping[Cell, Tally]
+    worth: float = 1.0
 
     @property
     def weight(self) -> float:
         """How likely the reading is, whatever the context does."""
         return sum(self.weights)
 
+    def tally(self, cell: Cell) -> Tally:
+        """What counts by now in a cell."""
+        return self.cells.get(cell, EMPTY).times(self.worth)
+
     def plus(self, labels: Labels, seen: Tally, weights: Sequence[float]) -> Reading:
         """The reading with one more outcome, which was seen in the context `labels`."""
-        cells = {cell: tally.times(self.rate) for cell, tally in self.cells.items()} if self.rate < 1.0 else dict(self.cells)
+        worth, cells = self.worth * self.rate, dict(self.cells)
+        if worth < SMALLEST_WORTH:
+            cells, worth = {cell: tally.times(worth) for cell, tally in cells.items()}, 1.0
+        one = seen.times(1.0 / worth)
         for cell in dict.fromkeys(_cells(labels)):
-            cells[cell] = cells.get(cell, EMPTY).plus(seen)
-        return Reading(self.rate, tuple(weights), cells)
+            cells[cell] = cells.get(cell, EMPTY).plus(one)
+        return Reading(self.rate, tuple(weights), cells, worth)
 
     def softened(self) -> Reading:
         """What is left of the reading where something has changed."""
-        trials = self.cells.get(ROOT, EMPTY).trials
+        trials = self.tally(ROOT).trials
         left = min(1.0, AFTER_A_CHANGE / trials) if trials > 0.0 else 1.0
-        return Reading(STEADY, self.weights, {cell: tally.times(left) for cell, tally in self.cells.items()})
+        return replace(self, rate=STEADY, worth=self.worth * left)
 
     def odds(self, labels: Labels, prior: Prior, of: str = "successes") -> Iterator[Prior]:
         """For each model the Beta posterior of a success, or of a harm (`of` names the count), in the context `labels`."""
-        root = self.cells.get(ROOT, EMPTY)
+        root, worth = self.tally(ROOT), self.worth
         known = getattr(root, of)
         whole = prior[0] + known, prior[1] + root.trials - known
-        middle = _logit(whole[0] / (whole[0] + whole[1]))
+        mean = whole[0] / (whole[0] + whole[1])
+        middle = _logit(mean)
         apart = [0.0] * len(labels)  # log-odds that a fact adds
         for model, cell in zip(models_of(len(labels)), _cells(labels), strict=True):
             if cell == ROOT:
                 yield whole
                 continue
-            tally = self.cells.get(cell, EMPTY)
-            coarse = 1.0 / (1.0 + exp(-(middle + sum(apart[fact] for fact in cell[0]))))
-            count = getattr(tally, of)
-            a, b = model.strength * coarse + count, model.strength * (1.0 - coarse) + tally.trials - count
+            tally, coarse = self.cells.get(cell, EMPTY), mean
+            if len(model.facts) > 1:
+                coarse = 1.0 / (1.0 + exp(-middle - sum([apart[fact] for fact in cell[0]])))
+            count = worth * getattr(tally, of)
+            a, b = model.strength * coarse + count, model.strength * (1.0 - coarse) + worth * tally.trials - count
             if len(model.facts) == 1:
                 apart[model.facts[0]] = _logit(a / (a + b)) - middle
             yield a, b
@@ -176,9 +194,9 @@ class Past:
         """For each reading and model: (weight, strength of the whole, tally of the cell, tally of the whole)."""
         found = []
         for reading in self.readings:
-            root = reading.cells.get(ROOT, EMPTY)
+            root = reading.tally(ROOT)
             for weight, model, cell in zip(reading.weights, models_of(len(labels)), _cells(labels), strict=True):
-                found.append((weight, 0.0 if cell == ROOT else model.strength, reading.cells.get(cell, EMPTY), root))
+                found.append((weight, 0.0 if cell == ROOT else model.strength, reading.tally(cell), root))
         return found
 
     @property
@@ -186,7 +204,7 @@ class Past:
         """What counts now, whatever the context: the tallies of the readings, by their weights."""
         total = EMPTY
         for reading in self.readings:
-            total = total.plus(reading.cells.get(ROOT, EMPTY).times(reading.weight))
+            total = total.plus(reading.tally(ROOT).times(reading.weight))
         return total
 
     def mattering(self, width: int) -> dict[int, float]:
@@ -226,13 +244,13 @@ def _foretold(reading: Reading, labels: Labels, seen: Tally) -> list[float]:
     found = []
     for a, b in reading.odds(labels, NEUTRAL):
         p = min(max(a / (a + b), NEVER), SURE)
-        found.append(exp(seen.successes * log(p) + (1.0 - seen.successes) * log(1.0 - p)))
+        found.append(p**seen.successes * (1.0 - p) ** (1.0 - seen.successes))
     return found
 
 
 def _normal(readings: Sequence[Reading]) -> tuple[Reading, ...]:
     total = sum(reading.weight for reading in readings)
-    return tuple(Reading(each.rate, tuple(weight / total for weight in each.weights), each.cells) for each in readings)
+    return tuple(replace(each, weights=tuple(weight / total for weight in each.weights)) for each in readings)
 
 
 def _logit(p: float) -> float:
