@@ -1,7 +1,7 @@
 """Weigh every configuration by what would follow from it: receding-horizon control by rollouts.
 
 Called by the predictive policy. Each configuration is put in force now, in each of many ways that the load may go on and under
-each of many beliefs of what the element can bear; from the next step on a plain rule follows the load. Only the first step is
+each particle of what the element can bear; from the next step on a plain rule follows the load. Only the first step is
 ever carried out, then all is weighed anew (model-predictive control: Mayne et al. 2000, Automatica 36; rollouts of a base
 policy: Bertsekas & Castañon 1999, Journal of Heuristics 5). That the horizon looks past the lead time of every lever is what
 Moreno, Cámara, Garlan & Schmerl (2015), "Proactive self-adaptation under uncertainty: a probabilistic model checking approach",
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from trimtab.plan.regulation.costs import Prices
 from trimtab.plan.regulation.forecast import Ways
 from trimtab.plan.regulation.knobs import Knob
-from trimtab.plan.regulation.model import Belief, crowding, lightening, r_sequence, reach_of
+from trimtab.plan.regulation.model import Posterior, crowding, lightening, r_sequence, reach_of
 from trimtab.plan.regulation.past import Past
 
 Array = NDArray[np.float64]
@@ -33,7 +33,7 @@ AIM = 0.8  # utilisation that the plain rule of a rollout plans for
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class Weighed:
     """The configurations (c, knobs), what each costs over the horizon (c,), and the share of steps with a miss (c,)."""
 
     configurations: Array
@@ -42,7 +42,7 @@ class Outlook:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class Rollout:
     """What a rollout needs to know and never changes. Shapes: s ways, k configurations of all knobs, p positions of a knob."""
 
     past: Past
@@ -60,115 +60,121 @@ class Setting:
 
 
 def weigh(
-    past: Past, knobs: Sequence[Knob], belief: Belief, prices: Prices, load: Ways, set_before: Sequence[Array], candidates: Array
-) -> Outlook:
+    past: Past,
+    knobs: Sequence[Knob],
+    posterior: Posterior,
+    prices: Prices,
+    load: Ways,
+    set_before: Sequence[Array],
+    candidates: Array,
+) -> Weighed:
     """What follows from each of `candidates` (c, knobs).
 
     `set_before` (LONGEST_LEAD,) for each knob: what it was set to, a step apart, newest first.
     """
-    drawn = _paired(load, belief)
-    setting = _setting(past, knobs, belief, drawn, prices)
+    drawn = _paired(load, posterior)
+    rollout = _rollout(past, knobs, posterior, drawn, prices)
     weights = load.weights
-    first = np.stack([np.searchsorted(setting.positions[i], candidates[:, i] - 1e-9) for i in range(len(knobs))], axis=1)
+    first = np.stack([np.searchsorted(rollout.positions[i], candidates[:, i] - 1e-9) for i in range(len(knobs))], axis=1)
     c, s = len(candidates), len(weights)
     history = [
-        np.broadcast_to(np.searchsorted(setting.positions[i], _snap(setting.positions[i], before)), (c, s, LONGEST_LEAD)).copy()
+        np.broadcast_to(np.searchsorted(rollout.positions[i], _snap(rollout.positions[i], before)), (c, s, LONGEST_LEAD)).copy()
         for i, before in enumerate(set_before)
     ]
-    waiting = np.broadcast_to(belief.backlog[drawn], (c, s)).copy()
+    waiting = np.broadcast_to(posterior.backlog[drawn], (c, s)).copy()
     places = np.broadcast_to(first[:, np.newaxis, :], (c, s, len(knobs)))
     seen = np.broadcast_to(past.load[-1], (s,))
     cost, missed = np.zeros(c), np.zeros(c)
     for step in range(load.paths.shape[1]):
         if step:
-            places = _rule(setting, history, waiting, seen, first)
+            places = _rule(rollout, history, waiting, seen, first)
         history = [np.concatenate([places[:, :, i, np.newaxis], h[:, :, :-1]], axis=2) for i, h in enumerate(history)]
         now = load.paths[:, step]
-        demand, bend, steady = setting.theta * now, setting.bend, setting.steady
+        demand, bend, steady = rollout.theta * now, rollout.bend, rollout.steady
         for i, knob in enumerate(knobs):
-            by = _in_effect(setting, i, history[i])
+            by = _in_effect(rollout, i, history[i])
             demand, bend = demand * by, bend * crowding(knob, by)
-            steady = steady * lightening(knob, by, setting.lighter)
+            steady = steady * lightening(knob, by, rollout.lighter)
         after = np.maximum(waiting + (demand - 1.0) * past.every, 0.0)
         says = reach_of(past, demand, 0.5 * (waiting + after), steady, bend, now)
         waiting = after
         fails = 1.0 / (1.0 + np.exp(np.clip(-np.log(says) / SURE, -50.0, 50.0)))
-        values = np.stack([setting.positions[i][places[:, :, i]] for i in range(len(knobs))], axis=-1)
+        values = np.stack([rollout.positions[i][places[:, :, i]] for i in range(len(knobs))], axis=-1)
         spent = np.einsum("csi,i->cs", values, prices.fixed) + now * np.einsum("csi,i->cs", values, prices.each)
         cost += (spent + prices.of_a_miss(now) * fails) @ weights
         missed += fails @ weights
         seen = now
     drained = np.minimum(waiting / (DRAIN * past.every), LONGEST_LEAD)  # steps until what still waits is worked off
     cost += (prices.of_a_miss(load.paths[:, -1]) * drained) @ weights
-    return Outlook(candidates, cost, missed / load.paths.shape[1])
+    return Weighed(candidates, cost, missed / load.paths.shape[1])
 
 
 def _snap(positions: Array, values: Array) -> Array:
     return np.asarray(positions[np.abs(values[:, np.newaxis] - positions[np.newaxis, :]).argmin(axis=1)])
 
 
-def _paired(load: Ways, belief: Belief) -> Places:
+def _paired(load: Ways, posterior: Posterior) -> Places:
     """A particle for each way."""
     u = r_sequence(len(load.weights), 1)[:, 0]
-    return np.minimum((u * belief.theta.size).astype(np.intp), belief.theta.size - 1)
+    return np.minimum((u * posterior.theta.size).astype(np.intp), posterior.theta.size - 1)
 
 
-def _setting(past: Past, knobs: Sequence[Knob], belief: Belief, drawn: Places, prices: Prices) -> Setting:
+def _rollout(past: Past, knobs: Sequence[Knob], posterior: Posterior, drawn: Places, prices: Prices) -> Rollout:
     positions = [knob.positions() for knob in knobs]
     grid = np.stack(np.meshgrid(*[np.arange(p.size) for p in positions], indexing="ij"), axis=-1).reshape(-1, len(knobs))
     configurations = np.stack([positions[i][grid[:, i]] for i in range(len(knobs))], axis=1)
-    factors = [belief.factor(i, knob, positions[i])[drawn] for i, knob in enumerate(knobs)]
-    leads = [np.minimum(belief.leads[i][drawn] / past.every, LONGEST_LEAD - 1.001) for i in range(len(knobs))]
-    return Setting(
+    factors = [posterior.factor(i, knob, positions[i])[drawn] for i, knob in enumerate(knobs)]
+    leads = [np.minimum(posterior.leads[i][drawn] / past.every, LONGEST_LEAD - 1.001) for i in range(len(knobs))]
+    return Rollout(
         past,
         knobs,
         positions,
         grid,
         configurations,
         factors,
-        belief.theta[drawn],
-        belief.steady[drawn],
-        belief.bend[drawn],
-        belief.lighter[drawn],
+        posterior.theta[drawn],
+        posterior.steady[drawn],
+        posterior.bend[drawn],
+        posterior.lighter[drawn],
         leads,
         prices,
     )
 
 
-def _in_effect(setting: Setting, i: int, history: Places) -> Array:
+def _in_effect(rollout: Rollout, i: int, history: Places) -> Array:
     """(c, s): a knob's factor over a step, with help in force once it has stood for its lead time."""
-    help_way = setting.knobs[i].help
-    whole = np.floor(setting.leads[i]).astype(np.intp)
-    share = setting.leads[i] - whole
+    help_way = rollout.knobs[i].help
+    whole = np.floor(rollout.leads[i]).astype(np.intp)
+    share = rollout.leads[i] - whole
     stood = np.minimum.accumulate(history * help_way, axis=2) * help_way if help_way else history
     rows = np.arange(history.shape[1])
-    near = setting.factors[i][rows, stood[:, rows, whole]]
-    far = setting.factors[i][rows, stood[:, rows, np.minimum(whole + 1, LONGEST_LEAD - 1)]]
+    near = rollout.factors[i][rows, stood[:, rows, whole]]
+    far = rollout.factors[i][rows, stood[:, rows, np.minimum(whole + 1, LONGEST_LEAD - 1)]]
     return np.asarray((1.0 - share) * near + share * far)
 
 
-def _rule(setting: Setting, history: Sequence[Places], waiting: Array, seen: Array, held: Places) -> Places:
+def _rule(rollout: Rollout, history: Sequence[Places], waiting: Array, seen: Array, held: Places) -> Places:
     """(c, s, knobs): the plain rule, which a rollout goes on by.
 
     Slow levers stay where a candidate has put them (`held`) until more is needed in the end. Quick ones are set anew each step,
     to the cheapest that serves the load with what is there of the slow ones.
     """
-    cost = setting.prices.of(setting.configurations, seen)  # (s, k)
-    alone = setting.theta[:, np.newaxis] * seen[:, np.newaxis]
+    cost = rollout.prices.of(rollout.configurations, seen)  # (s, k)
+    alone = rollout.theta[:, np.newaxis] * seen[:, np.newaxis]
     demand = alone
-    for i in range(len(setting.knobs)):
-        demand = demand * setting.factors[i][:, setting.grid[:, i]]
+    for i in range(len(rollout.knobs)):
+        demand = demand * rollout.factors[i][:, rollout.grid[:, i]]
     dear = 1e6 * (1.0 + np.abs(cost).max())
-    target = setting.grid[(cost + dear * np.maximum(demand - AIM, 0.0)).argmin(axis=1)]  # (s, knobs)
-    now = np.broadcast_to(alone, (*waiting.shape, len(setting.grid)))
+    target = rollout.grid[(cost + dear * np.maximum(demand - AIM, 0.0)).argmin(axis=1)]  # (s, knobs)
+    now = np.broadcast_to(alone, (*waiting.shape, len(rollout.grid)))
     fixed: Array = np.zeros(now.shape)
-    for i, knob in enumerate(setting.knobs):
-        if np.mean(setting.leads[i]) > SLOW:
+    for i, knob in enumerate(rollout.knobs):
+        if np.mean(rollout.leads[i]) > SLOW:
             aim = np.maximum(knob.help * target[:, i], knob.help * held[:, np.newaxis, i]) * (knob.help or 1)
-            fixed = fixed + dear * dear * (setting.grid[:, i] != aim[:, :, np.newaxis])
+            fixed = fixed + dear * dear * (rollout.grid[:, i] != aim[:, :, np.newaxis])
             then = np.concatenate([aim[:, :, np.newaxis], history[i][:, :, :-1]], axis=2)
-            now = now * _in_effect(setting, i, then)[:, :, np.newaxis]
+            now = now * _in_effect(rollout, i, then)[:, :, np.newaxis]
         else:
-            now = now * setting.factors[i][:, setting.grid[:, i]]
-    urgent = now + (waiting / setting.past.every)[:, :, np.newaxis]
-    return np.asarray(setting.grid[(cost + fixed + dear * np.maximum(urgent - AIM, 0.0)).argmin(axis=2)])
+            now = now * rollout.factors[i][:, rollout.grid[:, i]]
+    urgent = now + (waiting / rollout.past.every)[:, :, np.newaxis]
+    return np.asarray(rollout.grid[(cost + fixed + dear * np.maximum(urgent - AIM, 0.0)).argmin(axis=2)])

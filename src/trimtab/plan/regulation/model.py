@@ -40,7 +40,7 @@ FULL = 0.97  # ρ from which on the steady state is no longer told by the formul
 
 
 @dataclass(frozen=True, slots=True)
-class Belief:
+class Posterior:
     """Particles (s,) of equal weight, `factors` and `leads` one array for each knob."""
 
     theta: Array  # utilisation for a unit of load, at the reference positions
@@ -90,7 +90,7 @@ def counted(knob: Knob) -> bool:
     return knob.help > 0 and knob.spec.kind is LeverKind.INTEGER
 
 
-def learn(past: Past, knobs: Sequence[Knob], moves: Sequence[Move], missed: NDArray[np.bool_]) -> Belief:
+def learn(past: Past, knobs: Sequence[Knob], moves: Sequence[Move], missed: NDArray[np.bool_]) -> Posterior:
     """What `past` says of the element. `missed` (n,): rows with a goal missed, for elements without a goal to be held below."""
     tracks = [track(moves, knob.spec.lever_id, knob.value) for knob in knobs]
     stays = [_stays(past, knob, when, values) for knob, (when, values) in zip(knobs, tracks, strict=True)]
@@ -106,7 +106,7 @@ def learn(past: Past, knobs: Sequence[Knob], moves: Sequence[Move], missed: NDAr
     for place in range(len(knobs)):
         best[:, 3 + len(knobs) + place] = _leads(past, knobs, stays, best, missed, place)
     n = len(knobs)
-    return Belief(
+    return Posterior(
         np.exp(best[:, 0] + UNSURE * (2.0 * r_sequence(len(best), 1)[:, 0] - 1.0)),
         np.exp(best[:, 1]),
         np.exp(best[:, 2]),

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trimtab.domain.regulation import Move, RegulationView
-from trimtab.plan.regulation.ahead import LONGEST_LEAD, Outlook, weigh
+from trimtab.plan.regulation.ahead import LONGEST_LEAD, Weighed, weigh
 from trimtab.plan.regulation.costs import Prices, missed_rows, prices_of
 from trimtab.plan.regulation.forecast import ways
 from trimtab.plan.regulation.knobs import Knob, guarded, knobs_of, move
-from trimtab.plan.regulation.model import Belief, counted, learn
+from trimtab.plan.regulation.model import Posterior, counted, learn
 from trimtab.plan.regulation.past import Past, load_names, past_of, track
 from trimtab.plan.regulation.reactive import Reactive
 
@@ -56,12 +56,12 @@ class Predictive:
             return ()  # nothing was seen since
         missed = missed_rows(past, knobs, view.moves)
         prices = prices_of(past, knobs, view.moves, missed)
-        belief = learn(past, knobs, view.moves, missed)
-        load = ways(past.load, self.horizon or _horizon(past, belief))
-        outlook = weigh(past, knobs, belief, prices, load, _before(view, knobs, past), _candidates(view, knobs, past))
-        best = int(np.argmin(outlook.cost + RELUCTANCE * _effort(knobs, outlook, prices, past)))
-        why = _reason(past, float(load.mean[-1]), belief, float(outlook.missed[best]))
-        chosen = outlook.configurations[best].tolist()
+        posterior = learn(past, knobs, view.moves, missed)
+        load = ways(past.load, self.horizon or _horizon(past, posterior))
+        weighed = weigh(past, knobs, posterior, prices, load, _before(view, knobs, past), _candidates(view, knobs, past))
+        best = int(np.argmin(weighed.cost + RELUCTANCE * _effort(knobs, weighed, prices, past)))
+        why = _reason(past, float(load.mean[-1]), posterior, float(weighed.missed[best]))
+        chosen = weighed.configurations[best].tolist()
         return tuple(move(knob, to, view.now, why) for knob, to in zip(knobs, chosen, strict=True) if to != knob.value)
 
 
@@ -80,8 +80,8 @@ def _seen_now(view: RegulationView) -> bool:
     return all(view.metrics[name][1].size and np.isfinite(view.metrics[name][1][-1]) for name in names)
 
 
-def _horizon(past: Past, belief: Belief) -> int:
-    longest = max(float(np.mean(lead)) for lead in belief.leads)
+def _horizon(past: Past, posterior: Posterior) -> int:
+    longest = max(float(np.mean(lead)) for lead in posterior.leads)
     return int(np.clip(np.ceil(longest / past.every) + BEYOND, *HORIZONS))
 
 
@@ -119,15 +119,15 @@ def _rests(view: RegulationView, knob: Knob, past: Past) -> bool:
     return view.now < mine[-1].at + (REST_COUNTED if counted(knob) else REST) * past.every
 
 
-def _effort(knobs: Sequence[Knob], outlook: Outlook, prices: Prices, past: Past) -> Array:
+def _effort(knobs: Sequence[Knob], weighed: Weighed, prices: Prices, past: Past) -> Array:
     """What the difference to each configuration costs in a step (c,)."""
-    away = np.abs(outlook.configurations - np.array([knob.value for knob in knobs]))
+    away = np.abs(weighed.configurations - np.array([knob.value for knob in knobs]))
     return np.asarray(away @ np.abs(prices.fixed + prices.each * past.load[-1]))
 
 
-def _reason(past: Past, expected: float, belief: Belief, missed: float) -> str:
-    lead = max(float(np.mean(lead)) for lead in belief.leads)
+def _reason(past: Past, expected: float, posterior: Posterior, missed: float) -> str:
+    lead = max(float(np.mean(lead)) for lead in posterior.leads)
     return (
-        f"load {past.load[-1]:.3g}, expected to be {expected:.3g}; capacity {1.0 / float(np.mean(belief.theta)):.3g} at most, "
+        f"load {past.load[-1]:.3g}, expected to be {expected:.3g}; capacity {1.0 / float(np.mean(posterior.theta)):.3g} at most, "
         f"lead time {lead:.0f} s; a goal would be missed {missed:.1%} of the time"
     )
