@@ -1,6 +1,6 @@
 """Which series get a detector of their own. Asked once an analysis, between the screen and the detectors.
 
-A detector costs 20 KB and 40 µs a sample, a place in the screen 600 bytes and 10 ns. So all series are screened, and as many as
+A detector costs 20 KB and 40 µs a sample, a place in the screen 450 bytes and 5 ns. So all series are screened, and as many as
 one is willing to pay for are looked at closely: first those that goals and guards name, whatever their number; then those that
 show something, at once; then those that came first. A series that shows something takes the place of the one that has shown
 nothing for the longest time, and stays for an hour at least: a detector has to see how an incident ends.

@@ -13,7 +13,7 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
-from trimtab.domain.levers import LeverKind, LeverSpec, LeverValue
+from trimtab.domain.levers import LeverSpec, LeverValue
 from trimtab.plan.steps import Grid, span
 
 Setting = tuple[LeverValue, ...]  # one value a lever, in the order of the levers
@@ -25,6 +25,7 @@ MOST_VALUES = 61  # tried of one lever at a time: finer than two per cent of its
 class Axis:
     """One lever as the search sees it.
 
+    >>> from trimtab.domain.levers import LeverKind
     >>> memory = Axis.of(LeverSpec("pages", "shop", bounds=(1, 10_000)), 100)
     >>> round(memory.place(100), 2), memory.place(10_000)
     (0.5, 1.0)
@@ -43,8 +44,7 @@ class Axis:
     def of(cls, spec: LeverSpec, here: LeverValue) -> Axis:
         """The axis of a lever; one without bounds is searched around where it is."""
         if not spec.numeric:
-            options: tuple[LeverValue, ...] = (False, True) if spec.kind is LeverKind.BOOLEAN else spec.choices
-            return cls(spec, 0.0, float(len(options)), 0.0, False, options)
+            return cls(spec, 0.0, float(len(spec.options)), 0.0, False, spec.options)
         middle = 0.0 if isinstance(here, str) else float(here)
         low, high = spec.bounds if spec.bounds is not None else (middle - span(spec), middle + span(spec))
         shift = 0.0 if low > 0.0 else (spec.step - low)
@@ -88,8 +88,8 @@ class Axis:
         if self.proportional:
             ends = log(self.low + self.shift), log(self.high + self.shift)
             numbers = np.append(numbers, np.exp(ends[0] + shares * (ends[1] - ends[0])) - self.shift)
-        first, last = max(grid.first, -(10**12)), grid.last
-        return tuple(sorted({grid.value(min(max(round(grid.position(x)), first), last)) for x in numbers.tolist()}, key=float))
+        whole = (min(max(round(grid.position(x)), grid.first), grid.last) for x in numbers.tolist())
+        return tuple(sorted({grid.value(k) for k in whole}, key=float))
 
 
 def points(axes: Sequence[Axis], settings: Sequence[Setting]) -> NDArray[np.float64]:
