@@ -160,6 +160,9 @@ def test_a_data_folder_is_read_beside_its_agent_with_the_levers_as_they_were(con
         ("timestamp,shop_p95_seconds\n1,fast\n", "line 2, shop_p95_seconds: 'fast' is no number"),
         ("timestamp,shop_p95_seconds\nyesterday,1\n", "line 2, timestamp: 'yesterday' is no time: write"),
         ("timestamp,shop_p95_seconds\nnan,1\n", "timestamp: nan is no finite number"),
+        ("timestamp,shop_p95_seconds\n1767571200000,1\n", "line 2, timestamp: 1767571200000 is no time in Unix seconds"),
+        ("timestamp,shop_p95_seconds\n-5,1\n", "line 2, timestamp: -5 is no time"),
+        ("timestamp,shop_p95_seconds,shop_p95_seconds\n1,2,3\n", "two columns shop_p95_seconds"),
         ("timestamp,shop/workers\n1,many\n", "line 2, shop/workers"),
         ("timestamp,shop/policy\n1,fifo\n", "none of one of lru, lfu"),
         ("timestamp,db/size_bytes\n1,1\n", "belongs to no element"),
@@ -172,6 +175,25 @@ def test_what_is_wrong_with_a_recording_is_said_with_its_line(config, tmp_path, 
     with pytest.raises(ConfigError) as caught:
         live(config, path)
     assert said in str(caught.value)
+
+
+def test_what_a_spreadsheet_writes_is_read(config, tmp_path):
+    path = tmp_path / "past.csv"
+    path.write_text("\ufefftimestamp,shop_p95_seconds\r\n1767571200,0.25\r\n", encoding="utf-8")
+    settings = load_settings(config)
+    assert asyncio.run(extent(settings, read_csv(path, settings))) == Stretch(MONDAY, MONDAY)
+
+
+@pytest.mark.parametrize("wrong", [0, 4_000_000_000])
+def test_a_wrong_time_does_not_make_the_replay_last_for_decades(config, tmp_path, wrong):
+    path = tmp_path / "past.csv"
+    path.write_text(f"timestamp,shop_p95_seconds\n{MONDAY},1\n{wrong},1\n{MONDAY + 60},1\n")
+    settings = load_settings(config)
+    past = read_csv(path, settings)
+    with pytest.raises(ConfigError, match="years: a time in the recording is wrong"):
+        asyncio.run(stretch_of(settings, past, None, None))
+    begin = f"{MONDAY:.0f}"
+    assert asyncio.run(stretch_of(settings, past, begin, 60.0)) == Stretch(MONDAY, MONDAY + 60.0)
 
 
 @pytest.mark.parametrize("told", ["shop/workers", "shop/x=1", "shop/workers=99", "shop/workers=four"])

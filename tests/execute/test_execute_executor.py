@@ -332,6 +332,13 @@ def test_nothing_is_learned_from_a_trial_that_was_cut_off_unless_it_had_shown_it
     assert a_record(S.ROLLED_BACK, verdict=open_, ended_at=1.0).outcome is not None
 
 
+def test_another_hand_that_takes_the_lever_says_nothing_of_our_move():
+    open_ = Verdict(VerdictStatus.INCONCLUSIVE, 0.0, -1.0, 1.0, "", "")
+    worse = Verdict(VerdictStatus.WORSE, -1.0, -2.0, -0.1, "", "")
+    assert a_record(S.YIELDED, verdict=open_, ended_at=1.0).outcome is None
+    assert a_record(S.YIELDED, verdict=worse, ended_at=1.0).outcome.harmed
+
+
 def test_an_effect_that_comes_late_after_a_crash_is_found():
     async def story():
         world = World()

@@ -38,6 +38,8 @@ from trimtab.storage.metrics import SqliteMetricStore
 from trimtab.systems.recorded import RecordedLever, RecordedSensor, Recording
 
 ALWAYS = (0.0, 1e11)  # Unix seconds: all that a recording may hold
+LATEST = ALWAYS[1]  # Unix seconds; whoever writes milliseconds is beyond it
+LONGEST_SECONDS = 3_660 * 86_400.0  # that are replayed: ten years; a recording that is longer has a wrong time in it
 LOOK_BACK_SECONDS = 86_400.0  # what a lever held last, within a day before the start, it held at the start
 OWN = "trimtab_"  # series of an agent about itself, which are no part of what it watched
 
@@ -221,6 +223,12 @@ async def stretch_of(settings: Settings, recording: MetricStore, start: str | No
     if not (begin < whole.end and end > whole.start):
         there = " to ".join(f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M}" for at in (whole.start, whole.end))
         raise ConfigError("nothing was recorded in that time", remedy=f"The recording reaches from {there}, UTC")
+    if end - begin > LONGEST_SECONDS:
+        years = f"{(end - begin) / (365.25 * 86_400.0):.0f} years"
+        raise ConfigError(
+            f"that are {years}: a time in the recording is wrong",
+            remedy="Mend it, or choose a stretch with --start and --duration",
+        )
     return Stretch(begin, end)
 
 
@@ -271,7 +279,7 @@ def read_csv(path: Path, settings: Settings) -> MemoryMetricStore:
     """
     store = MemoryMetricStore()
     try:
-        with path.open(newline="") as lines:
+        with path.open(newline="", encoding="utf-8-sig") as lines:  # spreadsheets begin a file with a mark of its encoding
             store.take(_readings(path, csv.DictReader(lines), settings))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from error
@@ -282,11 +290,17 @@ def _readings(path: Path, table: csv.DictReader[str], settings: Settings) -> Ite
     names = [name for name in table.fieldnames or () if name != "timestamp"]
     if "timestamp" not in (table.fieldnames or ()) or not names:
         raise ConfigError(f"{path} is no recording", remedy="Its first line names a column timestamp, and one for each metric")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ConfigError(f"{path}: there are two columns {twice[0]}", remedy="Leave one of them out")
     levers = {spec.lever_id: spec for spec in _specs(settings)}
     series = {name: lever_series(levers[name]) if name in levers else _series(name, settings) for name in names}
     for row in table:
         where = f"{path}, line {table.line_num}"
         at = _number(row["timestamp"], f"{where}, timestamp", settings.timezone)
+        if not 0.0 <= at <= LATEST:
+            raise ConfigError(
+                f"{where}, timestamp: {row['timestamp']} is no time in Unix seconds", remedy="Are these milliseconds?"
+            )
         for name in names:
             text = row[name]
             if text not in ("", None):

@@ -337,7 +337,7 @@ class ActionRecord:
         """What there is to learn: None for what was simulated, is not over, or ended without a verdict or a breach."""
         over = self.state.terminal and self.state is not ActionState.KEPT_ON_PROBATION
         conclusive = self.guard_breached is not None or (self.verdict is not None and self.verdict.conclusive)
-        cut_short = self.interrupted and not conclusive
+        cut_short = (self.interrupted or self.state is ActionState.YIELDED) and not conclusive
         if self.simulated or not over or cut_short or (self.verdict is None and self.guard_breached is None):
             return None
         status = self.verdict.status if self.verdict is not None else VerdictStatus.INCONCLUSIVE
