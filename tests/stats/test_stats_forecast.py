@@ -247,3 +247,23 @@ def test_a_daily_rhythm_too_coarse_to_be_told_from_a_trend_says_nothing():
 def test_huge_values_cross_as_small_ones_do():
     t, y = HOUR * np.arange(400.0), 50 + 0.1 * np.arange(400.0) + 0.2 * np.sin(np.arange(400.0) ** 2)
     assert crossing(t, 1e300 * y, 95e300).after == pytest.approx(crossing(t, y, 95.0).after)
+
+
+def sawtooth(rises, per=40, by=0.7, seed=0):
+    """Heaps: `rises` of so many samples each, from 40 on, a minute apart; t, y."""
+    i = np.concatenate([np.arange(n) for n in rises])
+    return 60.0 * np.arange(i.size), 40.0 + by * i + 0.3 * np.random.default_rng(seed).standard_normal(i.size)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_fell_again_and_again_short_of_the_limit_is_no_trend(seed):
+    assert crossing(*sawtooth([40, 40, 40], seed=seed), 80.0) is None
+
+
+@pytest.mark.parametrize(
+    ("rises", "limit"),
+    [([40, 40, 52], 80.0), ([60, 50], 90.0), ([60, 60, 50], 80.0)],
+    ids=["it has gone beyond", "it fell once", "it fell when it had crossed"],
+)
+def test_a_rise_that_may_well_go_on_is_told(rises, limit):
+    assert crossing(*sawtooth(rises), limit) is not None

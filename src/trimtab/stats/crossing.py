@@ -1,6 +1,7 @@
 """When a steady trend takes a series across a limit, and between when and when: "disk full in 3.2 days, 90 %: 2.9 to 3.6". Pure.
 
 The trend is that of `rhythm`: all quarters of the history go its way, further than AR(1) noise could, and only noise is left.
+What went that way before and fell again by itself, more than once and short of the limit, is no trend until it goes beyond that.
 The level and slope are uncertain as AR(1) noise makes them; the two outer paths, each moved by z standard errors of both, give
 the ends of the interval. Nothing is said beyond a time as long as the trend has lasted: what will change it by then is not in
 the data.
@@ -25,6 +26,7 @@ POINTS = 400  # of the path ahead that is looked at
 STEPS = 2  # moves that a mean of a series in steps should see
 MOVING = 4  # samples for each move, up to which it counts as moving all the time
 DAILY = 0.3  # autocorrelation a day apart
+FALLS = 2  # after so many, what rises is expected to fall once more
 STALE_LEVEL = 3.0  # standard errors of the newest level off its own trend: the trend has ended
 
 
@@ -65,6 +67,8 @@ def crossing(t: Array, y: Array, limit: float, *, rising: bool = True) -> Crossi
     if rhythm is None or rhythm.slope <= 0.0:
         return None
     since = t >= rhythm.begun
+    if _comes_and_goes(y, since, limit):
+        return None
     t, rest = t[since], rhythm.rest[since]
     fit = fit_ar1(rest, floor=1e-9 * spread)
     precision = level_precision(t.size, fit.rho)
@@ -96,6 +100,17 @@ def _evened(t: Array, y: Array) -> tuple[Array, Array, float]:
         return t, y, 0.0
     first, quantum = y.size % each, median(np.abs(np.diff(y)[moved]))
     return t[first:].reshape(-1, each).mean(axis=1), y[first:].reshape(-1, each).mean(axis=1), quantum
+
+
+def _comes_and_goes(y: Array, since: NDArray[np.bool_], limit: float) -> bool:
+    """Whether what rises now rose as high before, and fell again and again short of the limit: a heap, a log that is rotated."""
+    before, now = y[~since], y[since]
+    if before.size == 0 or before.max() >= limit or now[-LEAST // 4 :].mean() > before.max():
+        return False
+    low, high = float(now.min()), float(before.max())
+    place = np.select([y >= high - 0.25 * (high - low), y <= low + 0.25 * (high - low)], [1, -1], 0)
+    ends = place[place != 0]
+    return int(np.count_nonzero(np.diff(ends) < 0)) >= FALLS
 
 
 def _hidden_day(t: Array, y: Array) -> bool:
