@@ -124,7 +124,7 @@ def test_a_lasting_shift_within_the_range_of_the_past_is_found():
     found = 0
     for seed in range(10):
         values = np.random.default_rng(seed).normal(size=800)
-        values[600:] += 6.0
+        values[600:] += 4.0
         found += any(600 <= i <= 632 for i in alerts(values))
     assert found >= 9
 
@@ -133,6 +133,21 @@ def test_a_spike_beyond_anything_before_is_found():
     values = np.random.default_rng(1).normal(size=400)
     values[300] = 40.0
     assert alerts(values) == [300]
+
+
+def test_a_counter_is_judged_by_its_rate_and_may_begin_anew():
+    grown = np.random.default_rng(4).poisson(200.0, size=1200)
+    grown[1000:] *= 2
+    values = np.cumsum(grown).astype(float)
+    values[600:] -= values[600] - grown[600]  # a restart
+    assert alerts(values) == [1000]
+
+
+def test_what_is_usual_at_noon_is_strange_at_midnight():
+    values = 10.0 - 8.0 * np.cos(np.arange(288 * 10) / 288.0 * 2.0 * np.pi) + np.random.default_rng(5).normal(size=2880) * 0.5
+    midnight = 288 * 9
+    values[midnight : midnight + 4] = 18.0
+    assert midnight in alerts(values, step=300.0)
 
 
 def test_a_lasting_level_becomes_the_usual_one():
@@ -160,6 +175,7 @@ def test_scores_and_limits_are_in_order_whatever_comes(values):
     for i, value in enumerate(values):
         d = detector.update(float(i), value)
         assert 0.0 <= d.score <= 1.0
+        assert (d.score >= 0.5) == d.is_anomaly
         assert math.isnan(d.expected) or d.lower <= d.expected <= d.upper
 
 

@@ -2,12 +2,13 @@
 
 A value is first brought to a scale without units: y = asinh((x − level) / spread), level and spread adapting over some 2,000
 samples. The inverse hyperbolic sine is linear near zero and logarithmic far out, so that heavy tails and skew are tamed. Then
-seven channels, upwards and downwards each, and the shape:
+eight channels, upwards and downwards each, and the shape:
 
 - value: y itself
 - day: y against its usual at this time of day
 - change: y against its mean of the last few samples
 - persistence: the mildest of the last three samples on one side, a shift that a lone outlier cannot make
+- shift: the mean of the last few samples against that of some 200, a lasting change too small to stand out in one sample
 - week: y against its usual at this hour of the week, averaged over 10 samples
 - variance: the local deviation from the mean, as a logarithm
 - step: y against the sample before
@@ -19,6 +20,7 @@ The tails are those of `stats.PeaksOverThreshold`. What lies within is common an
 from __future__ import annotations
 
 import math
+from array import array
 
 from trimtab.analyze.codebook import Codebook
 from trimtab.analyze.incidents import Evidence
@@ -33,12 +35,13 @@ _LEAST = 1e-300  # a spread is never zero
 _FAST, _SLOW, _LOCAL = 0.2, 0.005, 0.1  # gains of means
 _SHAPE = 8  # samples
 _FAR = 3.0  # y, some ten spreads: here it is logarithmic, and a series that stays there would be seen blurred
-_LIGHTEST = (*[-0.15] * 6, -0.3, -0.3, *[-0.1] * 4, *[-0.15] * 3)  # shape of each tail, see `PeaksOverThreshold`
-_VALUE, _DAY, _SHAPES = 0, 2, 14  # places of these tails; downwards is the place after
+_LIGHTEST = (*[-0.15] * 6, -0.3, -0.3, -0.2, -0.2, *[-0.1] * 4, *[-0.15] * 3)  # shape of each tail, see `PeaksOverThreshold`
+_VALUE, _DAY, _SHAPES = 0, 2, 16  # places of these tails; downwards is the place after
 _REACH = 16  # samples for which the limits that are shown are not computed anew
 _TELLS = 0.7  # the time of day tells something if what it leaves is this much narrower
 CHANNELS = len(_LIGHTEST)
-QUICK = frozenset(range(2, 8)) | frozenset(range(10, 15))  # all but value and week, which stay away for long once they are
+_NOTHING = (-math.inf,) * CHANNELS
+QUICK = frozenset(range(2, 8)) | frozenset(range(12, 17))  # all but value, shift and week, which stay away for long once they are
 
 
 class Channels:
@@ -76,11 +79,9 @@ class Channels:
         self._season = SeasonProfile()
         self._shapes = Codebook(_SHAPE)
         self._tails = PeaksOverThreshold(_LIGHTEST)
-        self._most = [-math.inf] * CHANNELS  # of the block
-        self._reach, self._reach_until = (
-            [math.inf] * 4,
-            0,
-        )  # how far value and day may go up and down, and until which sample that holds
+        self._most = array("d", _NOTHING)  # of the block
+        self._reach = [math.inf] * 4  # how far value and day may go up and down
+        self._reach_until = 0  # the sample from which on that is computed anew
 
     def peaks(self, timestamp: float, value: float) -> list[tuple[int, float]]:
         """Which channels the finite `value` surprises, and by how much (−log10 p); then learn from it."""
@@ -90,14 +91,14 @@ class Channels:
         self._learn(timestamp, y)
         fast = self._fast
         asked.append(self._shapes.distance([one - fast for one in self._lags]))
-        self._most = list(map(max, self._most, asked))
+        self._most = array("d", map(max, self._most, asked))
         peaks = self._tails.learn(asked)
         self._shapes.learn(self._tails.thresholds[_SHAPES], peaks[-1][1] if peaks and peaks[-1][0] == _SHAPES else 0.0)
         return peaks
 
     def block(self) -> list[float]:
         """The largest surprise of each channel since the last call."""
-        most, self._most = self._most, [-math.inf] * CHANNELS
+        most, self._most = self._most, array("d", _NOTHING)
         return [self._tails.surprise(place, one) for place, one in enumerate(most)]
 
     def range_at(self, timestamp: float, evidence: Evidence, rarity: float) -> tuple[float, float, float]:
@@ -123,16 +124,20 @@ class Channels:
         """A gap: what came before is no neighbour of what comes next."""
         self._fast = self._slow
 
-    def adopt(self, values: list[float]) -> None:
-        """Take the level of `values`, which came last, for the usual one, if it is far off or the series was a constant."""
+    def adopt(self, values: list[float]) -> bool:
+        """Take the level of `values`, which came last, for the usual one, if it is far off or the series was a constant.
+
+        Whether it was taken.
+        """
         ordered = sorted(values)
         level = ordered[len(ordered) // 2]
         if self._spread and abs(math.asinh((level - self._level) / self._least_spread())) < _FAR:
-            return
+            return False
         self._level = level
         self._spread = self._spread or sum(abs(value - level) for value in ordered) / len(ordered)
         self._fast = self._slow = self._local = self._week = 0.0
         self._lags = [0.0] * _SHAPE
+        return True
 
     def is_constant(self) -> bool:
         """Whether the series has been the same from the beginning, or since a level was adopted."""
@@ -171,8 +176,10 @@ class Channels:
         self._local += _LOCAL * (abs(change) - self._local)
         last, before = self._lags[-1], self._lags[-2]
         low, high = min(y, last, before) - self._slow, max(y, last, before) - self._slow
-        week, noise, step = self._week, math.log1p(1e3 * self._local), y - last
-        return [y, -y, day, -day, change, -change, low, -high, week, -week, noise, -noise, step, -step]
+        shift, noise, step = self._fast - self._slow, math.log1p(1e3 * self._local), y - last
+        asked, week = [y, -y, day, -day, change, -change, low, -high], self._week
+        asked += shift, -shift, week, -week, noise, -noise, step, -step
+        return asked
 
     def _learn(self, timestamp: float, y: float) -> None:
         self._season.learn(timestamp, y)

@@ -15,7 +15,7 @@ from bisect import insort
 from collections.abc import Sequence
 
 _FEWEST = 168.0  # samples a week as which even a sparser series is judged
-INCIDENTS_A_WEEK = 0.2  # aimed at, so that at most about one holds for every distribution that the bench knows
+INCIDENTS_A_WEEK = 0.25  # aimed at; then about one is raised, on the average over the distributions that the bench knows
 BLOCK = 32  # samples
 _KEPT, _SHARE = 32, 4  # largest maxima, and one block in so many is among the tail
 _NEEDED = 8  # blocks before the series' own tail has a say
@@ -133,6 +133,6 @@ def limit(samples_a_week: float) -> float:
     """The rarity that blocks of so many samples a week reach `INCIDENTS_A_WEEK` times.
 
     >>> round(limit(604800 / 60), 1)
-    7.4
+    7.1
     """
     return math.log(max(samples_a_week, _FEWEST) / BLOCK / INCIDENTS_A_WEEK)

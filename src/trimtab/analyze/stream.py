@@ -174,8 +174,8 @@ class StreamDetector:
         self._incident = outside or (sure and not self._left)
         self._recent.append(value)
         if self._incident and len(self._recent) >= (_LASTS_OF_CONSTANT if self._channels.is_constant() else _LASTS):
-            if outside:
-                self._channels.adopt(self._recent.tolist())
+            if outside and self._channels.adopt(self._recent.tolist()):
+                self._alerted = self._seen  # what follows from that is no news
             self._incident = False
 
     def _keep_time(self, timestamp: float) -> float:

@@ -44,9 +44,9 @@ class PeaksOverThreshold:
         n = len(lightest)
         self._lightest = lightest
         self._largest = [array("f") for _ in range(n)]  # ascending
-        self._least = [-math.inf] * n  # what a value has to exceed in order to be kept
+        self._least = array("d", [-math.inf] * n)  # what a value has to exceed in order to be kept
         self._seen, self._gone = 0, [0] * n  # values, and how many of them have faded
-        self.thresholds = [math.inf] * n  # beyond which a peak lies
+        self.thresholds = array("d", [math.inf] * n)  # beyond which a peak lies
         self._bases, self._shapes, self._spreads = array("d", [0.0] * n), array("d", [_SHAPE] * n), array("d", [1.0] * n)
         self._changed = bytearray(n)  # which have other peaks since the last fit
 
