@@ -16,7 +16,16 @@ from trimtab.domain.actions import Switch
 from trimtab.domain.levers import Reversibility
 from trimtab.domain.verdicts import VerdictStatus
 from trimtab.execute import recovery
-from trimtab.execute.switchback import MAX_PAIRS, block_seconds, coins, may_switch, next_switch, order
+from trimtab.execute.switchback import (
+    MAX_PAIRS,
+    PATIENCE_BLOCKS,
+    block_seconds,
+    coins,
+    may_switch,
+    next_switch,
+    order,
+    verdict_on,
+)
 from trimtab.storage.codec import decode, encode
 
 CHEAP = replace(WORKERS, switchback=True)
@@ -255,3 +264,21 @@ def test_an_effect_that_is_plain_needs_no_switching():
     record = run(plant.live())
     assert record.state is S.KEPT and record.switches == () and plant.lever.sets == [4]
     assert goal_state().goal is GOAL
+
+
+def test_what_could_not_begin_for_some_blocks_does_not_begin():
+    record = a_record()
+    patience = PATIENCE_BLOCKS * block_seconds(record, 1.0)
+    assert may_switch(record, CHEAP, patience, 1.0)
+    assert not may_switch(record, CHEAP, patience + 1.0, 1.0)
+
+
+@pytest.mark.parametrize(("blocks", "late", "pairs"), [(10, 0.0, 5), (11, 0.0, 5), (12, 0.0, 6), (12, -1.0, 5)])
+def test_every_pair_counts_as_soon_as_its_blocks_are_over(blocks, late, pairs):
+    record = a_record()
+    on, lasts = order(record.action_id), block_seconds(record, 1.0)
+    record = replace(record, switches=tuple(Switch(1000.0 + i * lasts, on[i]) for i in range(blocks)))
+    now = 1000.0 + blocks * lasts + late
+    t = np.arange(1000.0, now)
+    verdict = verdict_on(record, (t, 1.0 + 0.1 * np.cos(t**2)), goal_state(), now, 1.0, 0.05)
+    assert f"by {pairs} pairs of blocks" in verdict.reason
