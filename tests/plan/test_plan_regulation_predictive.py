@@ -119,6 +119,14 @@ def test_a_change_that_stands_out_is_taken_at_its_word_and_may_go_on():
     assert foreseen.weights @ (foreseen.paths[:, 0] < 18.0) > 0.05  # or it was for this sample only
 
 
+def test_jumps_that_went_no_further_before_are_not_expected_to_go_further_now():
+    rng = np.random.default_rng(6)
+    once = np.append(rng.normal(12.0, 0.3, 40), 40.0)
+    often = np.append(np.tile([12.0] * 8 + [40.0] * 4, 4) + rng.normal(0.0, 0.3, 48), [12.0] * 6 + [40.0])
+    further = [float(seen.weights @ (seen.paths[:, 0] > 46.0)) for seen in (ways(once, 5), ways(often, 5))]
+    assert further[1] < 0.6 * further[0]
+
+
 def test_a_lead_time_that_one_move_has_shown_is_known():
     rng, stood = np.random.default_rng(2), np.where(np.arange(60) < 24, 1.0, 2.0)  # set at 20, serving four samples later
     load = rng.normal(8.0, 0.3, 60)

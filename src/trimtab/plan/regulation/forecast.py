@@ -34,6 +34,7 @@ FADES = 0.6  # what is left of it, a step
 FEWEST = 5  # changes before any of them can stand out
 WIDEST = 20.0
 TURNED = 2.0  # what follows from a change that stands out counts so many times all the rest
+BELIEVED = 2.0  # earlier changes' worth of what is believed without any
 BACK = 0.2  # odds that it was for one sample only
 
 
@@ -61,7 +62,7 @@ def ways(load: Array, steps: int) -> Ways:
     paths = [foreseen + errors, foreseen * _unseen(steps)]
     weights = [alike * alike.size / max(alike.sum(), 1e-12), UNSEEN * RARE / RARE.sum()]
     if out[-1]:
-        turned, odds = _turned(load, steps)
+        turned, odds = _turned(load, steps, out)
         total = sum(float(part.sum()) for part in weights)
         paths.append(turned)
         weights.append(total * odds)
@@ -78,16 +79,24 @@ def _standing_out(load: Array) -> NDArray[np.bool_]:
     return np.concatenate([[False], changes > least])
 
 
-def _turned(load: Array, steps: int) -> tuple[Array, Array]:
+def _turned(load: Array, steps: int, out: NDArray[np.bool_]) -> tuple[Array, Array]:
     """Ways (s, steps) that go on from a change that stands out, and their odds (s,) beside all other ways.
 
     A sample is a mean over its interval: of a jump within the interval it shows a part, of a ramp half of its last stretch.
-    So the next sample is likely to lie further on; by how much, nobody can know. Or it was for this sample only.
+    So the next sample is likely to lie further on; by how much, earlier changes tell that stood out, each as much as half of what
+    is believed without any. Or it was for this sample only.
     """
     change = load[-1] - load[-2]
     onward = load[-1] + change * ONWARD[:, np.newaxis] * np.cumsum(FADES ** np.arange(steps))
     back = np.full((1, steps), load[-2])
-    return np.concatenate([onward, back]), TURNED * np.concatenate([(1.0 - BACK) * ODDS, [BACK]])
+    before = [i for i in np.flatnonzero(out[:-1]).tolist() if (load[i] - load[i - 1]) * change > 0.0]
+    ahead = [np.minimum(i + np.arange(1, steps + 1), load.size - 1) for i in before]
+    went = [
+        load[-1] + change * np.clip((load[j] - load[i]) / (load[i] - load[i - 1]), -1.0, 3.0)
+        for i, j in zip(before, ahead, strict=True)
+    ]
+    odds = np.concatenate([BELIEVED * (1.0 - BACK) * ODDS, [BELIEVED * BACK], np.ones(len(before))])
+    return np.concatenate([onward, back, *(way[np.newaxis, :] for way in went)]), TURNED * odds / odds.sum()
 
 
 def _unseen(steps: int) -> Array:
