@@ -18,7 +18,7 @@ short = $(if $(filter-out 0,$(SHORT)),$(1),$(2))
 comma := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-services check format bench bench-verdicts bench-learning bench-search bench-stability bench-cluster bench-analysis bench-detection bench-diagnosis bench-forecasts bench-metric-store bench-screening bench-sensors bench-ingest bench-unknown bench-demo bench-blast bench-bad-data bench-api bench-stores bench-overhead bench-startup chaos dist constraints which-python clean
+.PHONY: help install demo test test-services check format bench bench-verdicts bench-judge bench-learning bench-search bench-stability bench-cluster bench-analysis bench-detection bench-diagnosis bench-forecasts bench-metric-store bench-screening bench-sensors bench-ingest bench-unknown bench-demo bench-blast bench-bad-data bench-api bench-stores bench-overhead bench-startup chaos dist constraints which-python clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -76,12 +76,15 @@ format: $(VENV)/.dev ## put the code into the project's format
 
 bench: bench-verdicts bench-blast bench-bad-data bench-api bench-stores bench-startup bench-overhead chaos bench-unknown bench-demo ## all of them, one after the other
 
-bench-verdicts: $(VENV)/.dev ## how often a verdict flatters a change that does nothing, and how soon it finds a real one
+# Several benches, all of them whatever one comes to; fails when one has.
+each = @missed=; for bench in $(1); do $(MAKE) --no-print-directory bench-$$bench || missed="$$missed bench-$$bench"; done; \
+	test -z "$$missed" || { echo "a bar was missed in:$$missed"; exit 1; }
+
+bench-verdicts: $(VENV)/.dev ## what nobody else has: verdicts, beliefs, calm, load that is followed, search; each of its benches
+	$(call each,judge learning stability cluster search)
+
+bench-judge: $(VENV)/.dev ## how often a verdict flatters a change that does nothing, and how soon it finds a real one
 	$(PY) benchmarks/verdicts.py $(call short,--reps 100 --only honesty,--reps 500)
-	$(MAKE) --no-print-directory bench-learning
-	$(MAKE) --no-print-directory bench-stability
-	$(MAKE) --no-print-directory bench-cluster
-	$(MAKE) --no-print-directory bench-search
 
 bench-learning: $(VENV)/.dev ## how well beliefs are calibrated, and how little is lost by choosing between rivals
 	$(PY) benchmarks/learning.py $(call short,--short,)
@@ -95,7 +98,8 @@ bench-stability: $(VENV)/.dev ## square-wave load, a second hand on the lever, a
 bench-cluster: $(VENV)/.dev ## load followed on the web cluster, beside rule managers and peers (SHORT=1: some cells, no test)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) benchmarks/web_cluster.py $(call short,--short,)
 
-bench-analysis: bench-detection bench-diagnosis bench-forecasts bench-metric-store bench-screening bench-sensors bench-ingest ## what the analysis stage promises: each of its benches
+bench-analysis: $(VENV)/.dev ## what the analysis stage promises: each of its benches
+	$(call each,detection diagnosis forecasts metric-store screening sensors ingest)
 
 bench-metric-store: $(VENV)/.bench ## how fast the metric store takes samples in, how small they rest, how soon a range is read
 	$(PY) benchmarks/metric_store.py --seed $(or $(SEED),1) $(call short,--short,)
