@@ -180,7 +180,7 @@ def show(found: Sequence[Mapping[str, Any]], missed: list[str]) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[11, 12, 13])
-    parser.add_argument("--sensors", type=int, default=100)
+    parser.add_argument("--sensors", type=int, default=50)
     parser.add_argument("--short", action="store_true", help="one seed, and only the world of the bar")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()

@@ -114,3 +114,26 @@ def test_whatever_the_pace_no_sensor_falls_silent(steps):
         for one in monitor.due(now):
             monitor.post(one, [], now)
         assert now < monitor.next_due() <= now + 10.0 * SLOWEST
+
+
+def test_a_longer_period_stretches_what_is_left_to_wait_and_a_shorter_one_ends_it(make_sensor):
+    monitor = Monitor([make_sensor("a")], interval_seconds=10.0, window_seconds=3600.0)
+    turned(monitor, 5.0)  # read at 0; 6 s are left at the last turn
+    monitor.pace(4.0)
+    assert monitor.next_due() == pytest.approx(4.0 + 4.0 * 6.0)
+    monitor.pace(2.0)
+    assert monitor.next_due() == pytest.approx(20.0)
+
+
+def test_a_backlog_shares_the_time_that_it_is_given_and_nobody_is_forgotten(make_sensor):
+    sensors = [make_sensor(str(i)) for i in range(600)]
+    monitor = Monitor(sensors, interval_seconds=10.0, window_seconds=3600.0)
+    read = set()
+    before = turned(monitor, 5.0, took=1.0)
+    read |= {name for name, times in before.items() if times}
+    assert len(read) < 400  # 64 at once
+    monitor.pace(32.0)
+    after = turned(monitor, 100.0, start=5.0, took=1.0)
+    assert sum(len(times) for times in after.values()) < 1.5 * 600 * 100.0 / 320.0
+    rest = turned(monitor, 320.0, start=105.0, took=1.0)
+    assert read | {name for reads in (after, rest) for name, times in reads.items() if times} == {s.name for s in sensors}
