@@ -7,7 +7,7 @@ look.
   before it is learned from, so that one wild value moves them by no more than one at three quarters of the limit would.
 - **Season**: the usual day of each series, as far as the series keeps to it (`FleetSeason`).
 - **Limit**: 4 standard deviations of normal noise, and further out where that proves to be common. Each surprise that no second
-  sample bears out raises it half as high again, one that lasts by a tenth, a week without any halves it, and it is never below
+  sample bears out raises it half as high again, one that lasts by 3 %, a week without any halves it, and it is never below
   the first: a quantile tracked by stochastic approximation (Robbins and Monro 1951), in steps that hardly ever come. However
   heavy the tails of a series, it so surprises about once in four days, and no more than others.
 
@@ -35,7 +35,7 @@ _WILD = 1.0 / (1.0 + 1.0 / _LEARNED)  # the score there
 _RESOLUTION = 1e-9  # of the level: below this a change is how floats are written, not how the target behaves
 _LEAST = 1e-30  # a spread is never zero
 _ABSURD = 1e18  # off the level: no measurement is, and squares stay within single precision
-_RAISED = np.float32(1.5), np.float32(1.1)  # the limit, times: by a surprise that stands alone, and by one that lasts
+_RAISED = np.float32(1.5), np.float32(1.03)  # the limit, times: by a surprise that stands alone, and by one that lasts
 _AT_MOST = np.float32(1e6)  # the limit, times the first
 _QUIET_TICKS = 30  # without a surprise: what comes before that belongs to the last one
 _HALVED_SECONDS = 7 * 86_400.0  # the limit, by time without a surprise
