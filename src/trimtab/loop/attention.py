@@ -28,7 +28,7 @@ Array = NDArray[np.float64]
 READ_COST, SERIES_COST = 1.0, 0.02  # milliseconds of processor time: of a read, and of each series in it
 QUIET_SECONDS = 1_800.0  # a surprise so soon after the last one belongs to it
 FOREMOST, RAREST = 4, 2  # sensors that are told of
-_SHARE = 1.0 / 8.0  # of an interval after which a sensor that has just surprised is read again
+_SHARE = 1.0 / 8.0  # of its own interval after which a sensor that has just surprised is read again
 
 
 class Attention:
@@ -77,7 +77,7 @@ class Attention:
         for place in surprised:
             sensor = self._sensors[place]
             if sensor.element not in urgent:
-                self._monitor.look_closer(sensor, now + _SHARE * self._monitor.period_of(sensor))
+                self._monitor.look_closer(sensor, now + _SHARE * float(self._own[place]))
         return True
 
     def factors(self, factor: float, spared: Set[str]) -> Mapping[int, float]:
