@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 SURE = 1.65  # standard deviations between a guard's expected value and its limit, before a new setting is entered
 VERY_SURE = 2.5  # the same where it is entered for curiosity, with no gain in sight
-PROVEN = 1.0  # the same for a setting that was measured and held
+PROVEN = 0.5  # the same for a setting that was measured and held
 HARMFUL = 1.0  # the same, beyond a limit, from which a setting counts as one that broke the guard
 INSIDE = 0.5  # the same of its own measurements, where the model says that it held
 CLEAR = 2.0  # the same from which the measurements of a setting need no model to say that it held
