@@ -36,6 +36,8 @@ def seen(at=1020.0, value=4, **changes):
 MET = {"goal": goal_state(0.1, True), "goals_missed": {}}
 LATE = 1000.0 + 10.0 + 30.0  # executed + settle + three settling times
 
+POLICY = replace(WORKERS, governs=("web/servers",))
+
 UNDECIDABLE = replace(OPEN, undecidable=True)
 
 VERIFYING = [
@@ -56,6 +58,9 @@ VERIFYING = [
     ("guard unknown at the deadline", seen(LATE, verdict=IMPROVED, guards=(guard_state(0.001, BAD),)), S.ROLLING_BACK),
     ("goal stale, improved", seen(verdict=IMPROVED, goal=goal_state(trust=BAD)), None),
     ("goal stale at the deadline", seen(LATE, verdict=IMPROVED, goal=goal_state(trust=BAD)), S.ROLLING_BACK),
+    ("a policy, goal stale: wait", seen(spec=POLICY, goal=goal_state(trust=BAD)), None),
+    ("a policy, goal stale at the deadline", seen(LATE, spec=POLICY, goal=goal_state(trust=BAD)), S.KEPT_ON_PROBATION),
+    ("a policy that does harm", seen(spec=POLICY, verdict=WORSE), S.ROLLING_BACK),
     ("another hand", seen(value=7, verdict=IMPROVED), S.YIELDED),
     ("another hand put the snapshot back", seen(value=1, verdict=IMPROVED), S.YIELDED),
     ("lever silent: wait", seen(value=None, unreadable="no route", verdict=IMPROVED, **MET), None),

@@ -18,6 +18,7 @@ from trimtab.domain.regulation import Move
 from trimtab.domain.situation import LeverState
 from trimtab.plan.regulation import Predictive, Reactive, policy_of
 from trimtab.plan.regulation.knobs import Knob, guarded, helping, knobs_of
+from trimtab.plan.regulation.past import load_risen
 
 POLICIES = [Reactive, Predictive]
 CALM, BUSY = [0.11] * 12, [0.11] * 11 + [3.0]
@@ -178,3 +179,20 @@ def test_policies_go_by_name():
 
 def test_knobs_keep_the_order_of_the_configuration():
     assert [knob.spec.name for knob in knobs_of(view(CALM))] == ["servers", "dimmer"]
+
+
+@pytest.mark.parametrize(
+    ("load", "risen"),
+    [
+        ([20.0] * 12 + [45.0] * 5, True),
+        ([20.0] * 12 + [20.0, 45.0, 20.0, 20.0, 20.0], True),
+        ([20.0] * 12 + [21.0] * 5, False),
+        ([45.0] * 3 + [20.0] * 9 + [45.0] * 5, False),
+        ([20.0] * 12 + [45.0] * 2, False),
+        (None, False),
+    ],
+    ids=["a jump", "a spike of which nobody knew", "noise", "as high as once before", "too few to say", "no load to be seen"],
+)
+def test_whether_load_is_past_what_was_before(load, risen):
+    seen = view([0.1] * (17 if load is None else len(load)), load)
+    assert load_risen(seen, 12.5 * 60.0) is risen

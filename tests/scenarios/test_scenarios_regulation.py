@@ -413,6 +413,24 @@ def test_a_restless_policy_is_held_to_the_pace_of_its_lever(tmp_path):
     assert sum(row.kind == "move" for row in told) <= 20 < len(stage.rows("move"))
 
 
+class Giving:
+    """Gives a server back whatever comes."""
+
+    def next(self, view):
+        state = view.levers["web/servers"]
+        return [Move("web/servers", state.value, 1, view.now, "")] if state.value > 1 else []
+
+
+@pytest.mark.parametrize(("rises_to", "ends"), [(15.0, S.ROLLED_BACK), (60.0, S.KEPT_ON_PROBATION)], ids=["as ever", "risen"])
+def test_worse_is_the_policys_doing_only_where_load_is_what_it_was(tmp_path, rises_to, ends):
+    """One server is too few for both; but of sixty requests a second nobody knows what two would have made of them."""
+    stage = Stage(tmp_path, Web(lambda s: 15.0 if s < 180 else rises_to), policy=Giving).play(440)
+    first = next(record for record in stage.agent.book.records if record.action.lever == "regulation")
+    assert first.state is ends, first.reason
+    said = first.verdict.reason if first.verdict is not None else first.reason
+    assert ("beyond all that it was before" in said) is (ends is not S.ROLLED_BACK)
+
+
 def test_a_lever_that_a_policy_moves_is_not_for_others_to_try(tmp_path):
     async def ask(running):
         with pytest.raises(Conflict, match="moved by the predictive policy of web"):

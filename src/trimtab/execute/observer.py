@@ -90,6 +90,10 @@ class Regulation(Protocol):
         """Whether what is seen is the policy's doing: it has moved something, and left nothing to another hand."""
         ...
 
+    def load_risen(self, record: ActionRecord) -> bool:
+        """Whether load has since been beyond all that it was before the policy was put to work."""
+        ...
+
     def could_worsen(self, record: ActionRecord, goal: Goal) -> bool:
         """Whether anything that the policy did may have made this goal's metric worse."""
         ...
@@ -180,13 +184,15 @@ class Observer:
         return self._of_policy(record, verdict, goal) if governs and verdict is not None else verdict
 
     def _of_policy(self, record: ActionRecord, verdict: Verdict, goal: GoalState) -> Verdict:
-        """Worse is no harm while the goal is met, nor where every move was one that helps it: then the load has risen."""
+        """Worse is no harm while the goal is met, where load rose past what was before, or where every move was one of help."""
         if verdict.status is not VerdictStatus.WORSE:
             return verdict
         if goal.achieved:
             why = "but the goal is met: what was not needed was given back"
         elif self.regulation is not None and not self.regulation.could_worsen(record, goal.goal):
             why = "but every move was one that helps: the load has risen"
+        elif self.regulation is not None and self.regulation.load_risen(record):
+            why = "but load has been beyond all that it was before, so that nothing tells what would have been without the policy"
         else:
             return verdict
         return replace(verdict, status=VerdictStatus.INCONCLUSIVE, reason=f"{verdict.reason}; {why}")

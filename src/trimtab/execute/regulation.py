@@ -104,6 +104,11 @@ class Regulations:
         regulator = self.regulators.get(record.action.lever_id)
         return regulator is not None and bool(regulator.moves_of(record)) and not regulator.left()
 
+    def load_risen(self, record: ActionRecord) -> bool:
+        """Whether load went beyond all that it was before the policy, so that nothing tells what would have been without it."""
+        regulator = self.regulators.get(record.action.lever_id)
+        return regulator is not None and regulator.load_risen(record)
+
     def could_worsen(self, record: ActionRecord, goal: Goal) -> bool:
         """Whether anything that the policy did may have made this goal's metric worse."""
         regulator = self.regulators.get(record.action.lever_id)

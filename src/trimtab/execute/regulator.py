@@ -25,6 +25,7 @@ from trimtab.execute.executor import Executor
 from trimtab.execute.ledger import KEPT_MOVES, Ledger, blameless, could_worsen, ledger_from
 from trimtab.execute.policy_lever import PolicyLever
 from trimtab.execute.trial import PROBE_SECONDS, in_doubt
+from trimtab.plan.regulation.past import load_risen
 
 LEFT_SECONDS = 86_400.0  # that a lever is left to another hand which moved it: two hands would fight
 
@@ -142,26 +143,22 @@ class Regulator:
         frozen = self._levers.states[self.spec.lever_id].frozen
         return frozen if frozen is not None else self._executor.closed_to_moves(record)
 
+    def _view(self, record: ActionRecord, levers: Mapping[str, LeverState], moves: Sequence[Move]) -> RegulationView:
+        evidence, element, near = self._executor.evidence, self.spec.element, record.action.locks
+        goals, guards = tuple(evidence.goals(near)), tuple(evidence.guards(near))
+        return RegulationView(self._executor.now(), element, levers, goals, guards, evidence.metrics(element), tuple(moves))
+
     def _asked(self, record: ActionRecord, ledger: Ledger) -> Sequence[Move]:
         """What the policy wants; nothing, and said so, where it breaks."""
-        evidence, levers = self._executor.evidence, self._movable()
+        levers = self._movable()
         if not levers:
             self.holding = f"every lever of {self.spec.element} is out of reach, or left to another hand"
             return ()
-        metrics = evidence.metrics(self.spec.element)
-        newest = max((float(t[-1]) for t, _ in metrics.values() if t.size), default=0.0)
+        view = self._view(record, levers, ledger.moves)
+        newest = max((float(t[-1]) for t, _ in view.metrics.values() if t.size), default=0.0)
         if newest == self._asked_at:
             return ()  # nothing was seen since it was asked
         self._asked_at = newest
-        view = RegulationView(
-            now=self._executor.now(),
-            element=self.spec.element,
-            levers=levers,
-            goals=tuple(evidence.goals(record.action.locks)),
-            guards=tuple(evidence.guards(record.action.locks)),
-            metrics=metrics,
-            moves=tuple(ledger.moves),
-        )
         name = str(record.action.to_value)
         try:
             if name not in self._made:
@@ -363,6 +360,11 @@ class Regulator:
     def could_worsen(self, record: ActionRecord, goal: Goal) -> bool:
         """Whether any of them may have made this goal's metric worse."""
         return self._ledger is not None and bool(self.moves_of(record)) and could_worsen(self._ledger, self._specs(), goal)
+
+    def load_risen(self, record: ActionRecord) -> bool:
+        """Whether load has since been clearly beyond what it was before the policy was put to work."""
+        levers = {lever_id: self._levers.states[lever_id] for lever_id in self.spec.governs}
+        return load_risen(self._view(record, levers, ()), record.executed_at or record.since)
 
     def moved_since(self, moment: float) -> str | None:
         """A lever that the policy has moved since."""

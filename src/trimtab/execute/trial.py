@@ -164,9 +164,9 @@ def _verifying(record: ActionRecord, seen: Seen, rules: TrialRules) -> Step | No
     if verdict is not None and verdict.status is VerdictStatus.WORSE:
         return _turn_back(record, rules, verdict.reason)
     doubt = _untrusted(seen)
-    if doubt:
+    if doubt and not seen.spec.governs:  # what load is followed with stays until it is shown to do harm
         return _turn_back(record, rules, f"{doubt}; no verdict by the deadline") if over else None
-    if verdict is not None and verdict.status is VerdictStatus.IMPROVED:
+    if not doubt and verdict is not None and verdict.status is VerdictStatus.IMPROVED:
         return _credited(record, seen, rules, verdict)
     return _undecided(record, seen, rules, verdict, over)
 

@@ -22,6 +22,7 @@ ARRIVALS = ("arriv", "request", "incoming", "offered")  # of several rates, thos
 IDLE = 0.02  # of the highest load: below it a mean response time is that of next to nobody
 LONGEST = 120  # samples that are looked at
 BUSY = ("utilization", "utilisation", "busy", "cpu", "saturation")  # in the name of a ratio that says how much is used
+TOGETHER, RISEN = 3, 1.1  # samples whose mean tells how high load was, and how much higher is beyond what is known
 INSIDE = 6  # points of a sample's interval at which the levers are looked at
 
 
@@ -53,6 +54,23 @@ def load_names(view: RegulationView) -> tuple[str, ...]:
     wanted = {state.goal.metric_name for state in view.goals} | {state.guard.metric_name for state in view.guards}
     rates = tuple(name for name in sorted(view.metrics) if name.endswith(LOAD_SUFFIXES) and name not in wanted)
     return tuple(name for name in rates if any(word in name for word in ARRIVALS)) or rates
+
+
+def load_risen(view: RegulationView, moment: float) -> bool:
+    """Whether load has since been clearly beyond all that it was before: what was seen then says nothing of it.
+
+    Three samples together, a tenth above the highest three before. No without a load that can be seen on both sides.
+    """
+    names = load_names(view)
+    if not names or any(name not in view.metrics for name in names):
+        return False
+    times, columns = _lined_up(view.metrics, names)
+    load = np.sum([columns[name] for name in names], axis=0)
+    before, since = load[times <= moment], load[times > moment]
+    if min(before.size, since.size) < TOGETHER:
+        return False
+    highest, now = (np.convolve(part, np.full(TOGETHER, 1.0 / TOGETHER), "valid").max() for part in (before, since))
+    return bool(now > RISEN * highest)
 
 
 def past_of(view: RegulationView) -> Past | None:
