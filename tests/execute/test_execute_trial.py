@@ -13,6 +13,7 @@ from trimtab.domain.levers import Reversibility
 from trimtab.domain.metrics import Health, Trust
 from trimtab.domain.verdicts import Verdict, VerdictStatus
 from trimtab.execute import states
+from trimtab.execute.observer import harm_of_policy
 from trimtab.execute.trial import IN_DOUBT_SECONDS, PROBE_SECONDS, ROLLBACK_SECONDS, Seen, TrialRules, after_rollback, next_step
 
 RULES = TrialRules(min_effect=0.05, cooldown=60.0, sample_seconds=1.0)
@@ -219,3 +220,16 @@ def test_from_every_state_an_end_can_be_reached():
     for _ in S:
         reach |= {a for a, several in states.TRANSITIONS.items() if several & reach and a is not None}
     assert reach == set(S)
+
+
+@pytest.mark.parametrize(
+    ("goal", "status"),
+    [
+        (goal_state(0.9, False), VerdictStatus.WORSE),
+        (goal_state(0.1, True), VerdictStatus.INCONCLUSIVE),
+        (replace(goal_state(trust=BAD), achieved=None), VerdictStatus.INCONCLUSIVE),
+    ],
+    ids=["missed", "met", "cannot be told"],
+)
+def test_worse_is_a_policys_harm_only_where_the_goal_is_known_to_be_missed(goal, status):
+    assert harm_of_policy(a_record(), WORSE, goal, None).status is status

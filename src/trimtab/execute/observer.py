@@ -181,21 +181,7 @@ class Observer:
         if judged is None or judged[0] != newest:
             judged = self._judged[record.action_id] = (newest, self._judge(record, goal, (t, y), keep, kin))
         verdict, governs = judged[1], bool(self._levers.states[record.action.lever_id].spec.governs)
-        return self._of_policy(record, verdict, goal) if governs and verdict is not None else verdict
-
-    def _of_policy(self, record: ActionRecord, verdict: Verdict, goal: GoalState) -> Verdict:
-        """Worse is no harm while the goal is met, where load rose past what was before, or where every move was one of help."""
-        if verdict.status is not VerdictStatus.WORSE:
-            return verdict
-        if goal.achieved:
-            why = "but the goal is met: what was not needed was given back"
-        elif self.regulation is not None and not self.regulation.could_worsen(record, goal.goal):
-            why = "but every move was one that helps: the load has risen"
-        elif self.regulation is not None and self.regulation.load_risen(record):
-            why = "but load has been beyond all that it was before, so that nothing tells what would have been without the policy"
-        else:
-            return verdict
-        return replace(verdict, status=VerdictStatus.INCONCLUSIVE, reason=f"{verdict.reason}; {why}")
+        return harm_of_policy(record, verdict, goal, self.regulation) if governs and verdict is not None else verdict
 
     def _judge(
         self,
@@ -233,3 +219,20 @@ class Observer:
             since = record.executed_at or record.since
             offered = {name: one for name, one in offered.items() if not self.regulation.moved_since(one.ties, since)}
         return self._controls.beside(record, samples, offered, self._book.records, self._levers.states)
+
+
+def harm_of_policy(record: ActionRecord, verdict: Verdict, goal: GoalState, regulation: Regulation | None) -> Verdict:
+    """Worse is no harm while the goal is met, where load rose past what was before, or where every move was one of help."""
+    if verdict.status is not VerdictStatus.WORSE:
+        return verdict
+    if goal.achieved:
+        why = "but the goal is met: what was not needed was given back"
+    elif goal.achieved is None:
+        why = "but whether the goal is missed cannot be told now"
+    elif regulation is not None and not regulation.could_worsen(record, goal.goal):
+        why = "but every move was one that helps: the load has risen"
+    elif regulation is not None and regulation.load_risen(record):
+        why = "but load has been beyond all that it was before, so that nothing tells what would have been without the policy"
+    else:
+        return verdict
+    return replace(verdict, status=VerdictStatus.INCONCLUSIVE, reason=f"{verdict.reason}; {why}")
