@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -179,11 +178,9 @@ def test_scores_and_limits_are_in_order_whatever_comes(values):
         assert math.isnan(d.expected) or d.lower <= d.expected <= d.upper
 
 
-def test_small_and_quick():
+def test_small():
     detector, values = StreamDetector(), np.random.default_rng(0).normal(size=3000).tolist()
-    started = time.process_time()
     alerts(values, detector)
-    assert (time.process_time() - started) / len(values) < 40e-6
     assert deep_size(detector) < 20_000
 
 

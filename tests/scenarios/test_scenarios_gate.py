@@ -72,7 +72,7 @@ def test_many_inconclusive_trials_are_no_storm(stage):
     shop = Shop(fault_at=30.0, surge=400.0, noise=0.3)
     shop.spoil = {"shop_error_ratio": 0.002}  # no guard is ever near
     done = stage(safety="storm_halt: {{harmful_actions: 1, window_seconds: 86400}},", shop=shop)
-    done.play(900)
+    done.play(600)
     undone = [record for record in done.records if record.state is S.ROLLED_BACK and record.guard_breached is None]
     assert len(undone) >= 3
     assert notes(done, "storm") == []
@@ -91,7 +91,7 @@ def test_the_agent_waits_for_its_window_acts_in_it_and_stops_with_it(stage):
         )
         (window,) = running.agent.get_status()["windows"]
         assert (window["open"], window["changes_at"]) == (False, "2026-11-20T22:00:00.000Z")
-        await running.go(2000)
+        await running.go(1000)
 
     done.play(300, before)
     times = [datetime.fromtimestamp(at, UTC).strftime("%H:%M") for at in starts(done)]

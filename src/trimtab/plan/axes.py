@@ -54,7 +54,13 @@ class Axis:
 
     def place(self, value: LeverValue) -> float:
         """Where a value lies as moves go: 0 at the lower bound, 1 at the upper; a choice's place in its order."""
-        return float(self.places([value])[0])
+        if not self.spec.numeric or isinstance(value, str):
+            return float(self.places([value])[0])
+        number = min(max(float(value), self.low), self.high)  # as `coordinates` has it, without an array for a single one
+        if not self.proportional or self.low + self.shift <= 0.0:
+            return (number - self.low) / max(self.high - self.low, 1e-300)
+        ends = self.low + self.shift, self.high + self.shift
+        return log((number + self.shift) / ends[0]) / (log(ends[1] / ends[0]) or 1.0)
 
     def places(self, values: Sequence[LeverValue]) -> NDArray[np.float64]:
         """The same of several (n,)."""
