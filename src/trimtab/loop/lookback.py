@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ DAY = 86_400.0
 STEPS = ((3600.0, 56 * DAY), (300.0, 14 * DAY), (60.0, 2 * DAY))  # seconds, and how far back each is asked for
 ENOUGH = 48  # steps that have to be known before a coarser one serves
 SEVERAL = 4.0
+MOST_SERIES = 64  # that are read as one
 TREND = (300.0, 14 * DAY)  # trends are told by the five minutes' means
 FEW = 60  # of those, below which the minutes' are taken
 _HOW: dict[str, Callable[..., Array]] = {"mean": np.mean, "max": np.max, "min": np.min, "sum": np.sum}
@@ -31,8 +33,14 @@ class Source:
 
 
 async def course(store: MetricStore, of: Source, now: float, step: float, back: float) -> tuple[Array, Array]:
-    """Begins (n,) of the buckets that all series of `of` have samples in, and what their means come to. Raises `StoreError`."""
-    found = [dict(await store.downsampled(one.metric_id, now - back, now, step, Aggregate.MEAN)) for one in of.series]
+    """Begins (n,) of the buckets that all series of `of` have samples in, and what their means come to. Raises `StoreError`.
+
+    None of more than `MOST_SERIES` series: to read them would keep everything else waiting.
+    """
+    found = []
+    for one in of.series if len(of.series) <= MOST_SERIES else ():
+        found.append(dict(await store.downsampled(one.metric_id, now - back, now, step, Aggregate.MEAN)))
+        await asyncio.sleep(0)  # let others have their turn
     common = sorted(set.intersection(*map(set, found))) if found else []
     if not common:
         return np.empty(0), np.empty(0)
