@@ -18,10 +18,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from services.child import HERE, child, drain, first_line, free_port
+from services.child import HERE, child, drain, first_line, free_port, workplace
 
 PER_ELEMENT = 100
 SLACK = 1.1  # times the budget
@@ -113,16 +112,6 @@ def found_of(
     }
 
 
-@contextmanager
-def _workplace(kept: Path | None) -> Iterator[Path]:
-    if kept is not None:
-        kept.mkdir(parents=True, exist_ok=True)
-        yield kept
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
-
-
 def _ready(api: int, patience: float) -> float:
     began = time.monotonic()
     while time.monotonic() - began < patience:
@@ -171,7 +160,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="folder that keeps configuration, logs and data")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    with _workplace(arguments.keep) as folder:
+    with workplace(arguments.keep) as folder:
         found = measure(arguments, folder)
     missed = missed_bars(found)
     print(json.dumps(found)) if arguments.json else show(found, missed)

@@ -18,10 +18,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from services.child import HERE, child, drain, first_line, free_port
+from services.child import HERE, child, drain, first_line, free_port, workplace
 
 CPU_BAR_SLOW, CPU_BAR_FAST = 0.3, 3.0  # per cent of one core: at 30 s, and at 1 s
 MEMORY_BAR = 80.0  # MB resident
@@ -149,16 +148,6 @@ def _start(stack: ExitStack, config: Path, port: int, interval: float, folder: P
         yield who, process.pid
 
 
-@contextmanager
-def _workplace(kept: Path | None) -> Iterator[Path]:
-    if kept is not None:
-        kept.mkdir(parents=True, exist_ok=True)
-        yield kept
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder)
-
-
 def _beats(seconds: float, every: float) -> Iterator[None]:
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0.0:
@@ -217,7 +206,7 @@ def main() -> int:
     arguments.window = arguments.seconds if arguments.seconds is not None else 60.0 * arguments.minutes
     if arguments.warm_up is None:
         arguments.warm_up = min(90.0, max(40.0, 40.0 * arguments.interval))
-    with _workplace(arguments.keep) as folder:
+    with workplace(arguments.keep) as folder:
         found = measure(arguments, folder)
     missed = missed_bars(found)
     print(json.dumps(found | {"missed": missed}, indent=2)) if arguments.json else show(found, missed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from trimtab.domain.metrics import Reading, Series
-from trimtab.loop.lookback import MOST_SERIES, Source, course
+from trimtab.loop.lookback import MOST_SERIES, Source, course, why_not
 from trimtab.storage.memory import MemoryMetricStore
 
 
@@ -27,5 +27,7 @@ def test_several_series_are_one_and_too_many_are_none():
         asked.clear()
         t, v = await course(store, Source(tuple(known)), 600.0, 60.0, 600.0)
         assert (t.size, v.size, asked) == (0, 0, [])
+        assert "65 series" in why_not(Source(tuple(known))) and why_not(Source(tuple(known[:3]))) == ""
+        assert why_not(Source(())) == "it is not read"
 
     asyncio.run(go())

@@ -52,8 +52,8 @@ async def look_ahead(agent: Desk, seconds: float, metric: str | None) -> list[Fo
 
 async def _answer(agent: Desk, asked: _Asked, now: float, seconds: float) -> Foretold:
     subject, store = asked.subject, agent.parts.store
-    if asked.hold or not asked.of.series:
-        why = asked.hold or "it is not read"
+    why = asked.hold or lookback.why_not(asked.of)
+    if why:
         return Foretold(subject, f"{subject.metric_name}: nothing is foretold: {why}", why)
     t, v, step = await lookback.longest(store, asked.of, now, seconds)
     trend = await lookback.trend(store, asked.of, now) if subject.limit is not None else None

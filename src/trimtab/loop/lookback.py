@@ -32,13 +32,21 @@ class Source:
     weights: tuple[float, ...] = ()
 
 
+def why_not(of: Source) -> str:
+    """Why nothing of `of` is read back; empty where it is."""
+    if not of.series:
+        return "it is not read"
+    count = len(of.series)
+    return f"it is told by {count:,} series, and no more than {MOST_SERIES} are read back together" if count > MOST_SERIES else ""
+
+
 async def course(store: MetricStore, of: Source, now: float, step: float, back: float) -> tuple[Array, Array]:
     """Begins (n,) of the buckets that all series of `of` have samples in, and what their means come to. Raises `StoreError`.
 
-    None of more than `MOST_SERIES` series: to read them would keep everything else waiting.
+    None of more than `MOST_SERIES` series, see `why_not`: to read them would keep everything else waiting.
     """
     found = []
-    for one in of.series if len(of.series) <= MOST_SERIES else ():
+    for one in () if why_not(of) else of.series:
         found.append(dict(await store.downsampled(one.metric_id, now - back, now, step, Aggregate.MEAN)))
         await asyncio.sleep(0)  # let others have their turn
     common = sorted(set.intersection(*map(set, found))) if found else []
