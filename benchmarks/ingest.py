@@ -379,9 +379,8 @@ def _ours(path: Path) -> dict[str, tuple[float, float]]:
         store = SqliteMetricStore(path)
         found: dict[str, tuple[float, float]] = {}
         known = {series.metric_id: series.name for series in await store.series()}
-        for metric_id, samples in (
-            await store.read(list(known), 0.0, 1e11)
-        ).items():  # one by one it takes minutes
+        everything = await store.read(list(known), 0.0, 1e11)  # one by one it takes minutes
+        for metric_id, samples in everything.items():
             count, total = found.get(known[metric_id], (0.0, 0.0))
             found[known[metric_id]] = (count + samples.times.size, total + math.fsum(samples.values))
         await store.close()
