@@ -62,12 +62,12 @@ def test_another_choice_pools_what_a_lever_does_but_need_not_follow_it():
     values = np.array([0.0, 0.6, 1.2, 1.8, 0.0])
     model = Surrogate.fit(places, np.array([False, True]), np.eye(5), values, np.full(5, 0.05))
     there = np.array([[[0.9, 0.9], [1.0, 1.0]], [[0.9, 0.9], [0.0, 0.0]]])
-    other, own = model.mean(there)
+    (other, own), deviation = model.each(there)
     assert 0.2 < other < own
-    assert model.deviation(there)[0] > 3.0 * model.deviation(there)[1]
+    assert deviation[0] > 3.0 * deviation[1]
 
 
 def test_deviations_and_covariances_agree():
     model = fitted(on_a_line(0.0, 0.2, 0.4, 0.6), [0.0, 0.4, 0.8, 1.2])
     places = on_a_line(0.1, 0.5, 1.0)
-    assert np.allclose(model.deviation(places) ** 2, np.diag(model.between(places, places)), atol=1e-9)
+    assert np.allclose(model.each(places)[1] ** 2, np.diag(model.between(places, places)), atol=1e-9)

@@ -6,9 +6,8 @@ how high the load was that day, which is why verdicts are learned from and raw l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from math import log
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from trimtab.domain.actions import ActionRecord
 from trimtab.domain.direction import Direction
 from trimtab.domain.goals import GoalState, GuardState
+from trimtab.domain.levers import LeverSpec
 from trimtab.domain.situation import LeverState
 from trimtab.plan.axes import Axis, Setting, points
 from trimtab.plan.history import History, tried
@@ -28,58 +28,63 @@ LEAST_VERDICTS = 3  # with an interval, before a model knows more than the last 
 DEVIATIONS_WIDE = 4.0  # a verdict's interval, in standard deviations of its effect
 LEAST_NOISE = 0.02
 GUARD_NOISE = 0.05  # of a guard's mean over its window
-Lesson = tuple[Setting, Setting, float, float]  # with the change, without it, how much better, standard deviation
 
 
 @dataclass(frozen=True, slots=True)
-class Contrast:
-    """One trial: the settings with and without it, and what it showed."""
+class Lesson:
+    """What one trial taught: the settings with and without it, and what it showed."""
 
-    record: ActionRecord
     setting: Setting
     without: Setting
-    better: float | None  # difference in the logarithm of the metric, positive = better
-    noise: float
+    better: float | None  # difference in the logarithm of the metric, positive = better; None where nothing is known
+    noise: float  # standard deviation of `better`
+    broke: str | None  # the guard that it broke
+
+
+Models = Callable[[tuple[LeverSpec, ...], Setting, tuple[Lesson, ...]], Outlook]
 
 
 def outlook_of(
-    goal: GoalState, levers: Sequence[LeverState], guards: Sequence[GuardState], history: History
+    goal: GoalState,
+    levers: Sequence[LeverState],
+    guards: Sequence[GuardState],
+    history: History,
+    models: Models,
 ) -> tuple[Outlook, Setting] | None:
     """The outlook of a goal over `levers`, and the setting in place; None while there are too few verdicts to learn from.
 
-    Every lever must have been read.
+    Every lever must have been read. `models`: `model_of`, or one that remembers what it said: only guards change at every turn.
     """
-    axes = tuple(Axis.of(state.spec, state.value) for state in levers if state.value is not None)
+    specs = tuple(state.spec for state in levers)
     here: Setting = tuple(state.value for state in levers if state.value is not None)
-    contrasts = list(_contrasts(goal, axes, here, history))
-    told = [contrast for contrast in contrasts if contrast.better is not None]
-    if len(told) < LEAST_VERDICTS:
+    lessons = tuple(_lessons(goal, specs, here, history))
+    if sum(lesson.better is not None for lesson in lessons) < LEAST_VERDICTS:
         return None
-    settings = tuple(dict.fromkeys([here, *(one for contrast in contrasts for one in (contrast.without, contrast.setting))]))
-    lessons = tuple((contrast.setting, contrast.without, contrast.better or 0.0, contrast.noise) for contrast in told)
-    model = _model(axes, settings, lessons)
-    broke = {contrast.setting for contrast in contrasts if contrast.record.guard_breached is not None} - {here}
+    outlook = models(specs, here, lessons)
+    return replace(outlook, fences=_fences(guards, lessons, outlook, here)), here
+
+
+def model_of(specs: tuple[LeverSpec, ...], here: Setting, lessons: tuple[Lesson, ...]) -> Outlook:
+    """All of the outlook that rests on verdicts alone: without the fences."""
+    axes = tuple(Axis.of(spec, value) for spec, value in zip(specs, here, strict=True))
+    settings = tuple(dict.fromkeys([here, *(one for lesson in lessons for one in (lesson.without, lesson.setting))]))
+    told = [lesson for lesson in lessons if lesson.better is not None]
+    rows = np.zeros((len(told), len(settings)))
+    for number, lesson in enumerate(told):
+        rows[number, settings.index(lesson.setting)] += 1.0
+        rows[number, settings.index(lesson.without)] -= 1.0
+    better, noise = (np.array(column, dtype=float) for column in zip(*((one.better, one.noise) for one in told), strict=True))
+    labels = np.array([not spec.numeric for spec in specs])
+    model = Surrogate.fit(points(axes, settings), labels, rows, better, noise)
+    broke = {lesson.setting for lesson in lessons if lesson.broke is not None} - {here}
     harmful = np.array([one in broke for one in settings])
-    fences = _fences(guards, contrasts, settings, here, axes)
-    tries = [(here, False), *((contrast.setting, contrast.setting in broke) for contrast in reversed(contrasts))]
-    noise = float(np.median([contrast.noise for contrast in told]))
-    return Outlook(axes, settings, model, fences, ~harmful, harmful, reaches(axes, tries), noise), here
+    reach = reaches(axes, [(here, False), *((lesson.setting, lesson.setting in broke) for lesson in reversed(lessons))])
+    return Outlook(axes, settings, model, (), ~harmful, harmful, reach, float(np.median(noise)))
 
 
-@lru_cache(maxsize=64)
-def _model(axes: tuple[Axis, ...], settings: tuple[Setting, ...], lessons: tuple[Lesson, ...]) -> Surrogate:
-    """The goal's model. Kept, since a goal is missed for many turns between two verdicts."""
-    rows = np.zeros((len(lessons), len(settings)))
-    for number, (setting, without, _, _) in enumerate(lessons):
-        rows[number, settings.index(setting)] += 1.0
-        rows[number, settings.index(without)] -= 1.0
-    better, noise = (np.array([lesson[place] for lesson in lessons], dtype=float) for place in (2, 3))
-    return Surrogate.fit(points(axes, settings), np.array([not axis.spec.numeric for axis in axes]), rows, better, noise)
-
-
-def _contrasts(goal: GoalState, axes: Sequence[Axis], here: Setting, history: History) -> Iterator[Contrast]:
+def _lessons(goal: GoalState, specs: Sequence[LeverSpec], here: Setting, history: History) -> Iterator[Lesson]:
     """The trials of the last day on these levers, newest first; those for other goals only move the levers."""
-    places = {axis.spec.lever_id: number for number, axis in enumerate(axes)}
+    places = {spec.lever_id: number for number, spec in enumerate(specs)}
     records = sorted(
         (r for lever_id in places for r in history.of_lever(lever_id) if tried(r) and not r.simulated),
         key=lambda record: record.executed_at or record.since,
@@ -90,7 +95,7 @@ def _contrasts(goal: GoalState, axes: Sequence[Axis], here: Setting, history: Hi
         number = places[record.action.lever_id]
         tried_at, without = (_with(setting, number, value) for value in (record.action.to_value, record.action.from_value))
         if record.action.goal_id == goal.goal.goal_id and history.now - record.since < RECENT_FOR:
-            yield Contrast(record, tried_at, without, *_effect(record, goal.goal.direction))
+            yield Lesson(tried_at, without, *_effect(record, goal.goal.direction), record.guard_breached)
         setting = without
 
 
@@ -116,18 +121,16 @@ def _logarithm(effect: float, direction: Direction) -> float:
     return -log(max(1.0 - effect, 0.05)) if direction is Direction.MINIMIZE else log(max(1.0 + effect, 0.05))
 
 
-def _fences(
-    guards: Sequence[GuardState], contrasts: Sequence[Contrast], settings: Sequence[Setting], here: Setting, axes: Sequence[Axis]
-) -> tuple[Fence, ...]:
+def _fences(guards: Sequence[GuardState], lessons: Sequence[Lesson], outlook: Outlook, here: Setting) -> tuple[Fence, ...]:
     """What is known of each guard: its value now, and where a trial broke it."""
-    places, labels = points(axes, settings), np.array([not axis.spec.numeric for axis in axes])
+    model, settings = outlook.goal, outlook.settings
     fences = []
     for state in guards:
         if state.value is None:
             continue
-        broke = [contrast.setting for contrast in contrasts if contrast.record.guard_breached == state.guard.guard_id]
+        broke = [lesson.setting for lesson in lessons if lesson.broke == state.guard.guard_id]
         rows = np.array([[float(one == other) for other in settings] for one in (here, *broke)])
         for used in Used.of(state.guard, [state.value], [GUARD_NOISE]):
             values = np.array([*used.values, *(TOLD[1] for _ in broke)])
-            fences.append(Fence.plain(places, labels, rows, Used(values, np.full(len(values), GUARD_NOISE))))
+            fences.append(Fence.plain(model.points, model.labels, rows, Used(values, np.full(len(values), GUARD_NOISE))))
     return tuple(fences)

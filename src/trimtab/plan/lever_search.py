@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from trimtab.domain.actions import ActionRecord, ActionState, OptimizationAction
@@ -21,7 +22,7 @@ from trimtab.domain.levers import ABSENT, LeverSpec, LeverValue, Mode, way
 from trimtab.domain.words import of_metric, setting
 from trimtab.plan.axes import Setting
 from trimtab.plan.history import History, harmed, improved, promising
-from trimtab.plan.learned import outlook_of
+from trimtab.plan.learned import model_of, outlook_of
 from trimtab.plan.outlook import Outlook
 from trimtab.plan.settings import FAR
 from trimtab.plan.steps import reach, step_from, step_size
@@ -43,7 +44,6 @@ class Case:
     trials: tuple[ActionRecord, ...]  # on this lever for this goal, newest first
     unsafe: tuple[ActionRecord, ...]  # trials on this lever that did harm
     guard_near: bool
-    learned: tuple[Outlook, Setting] | None  # the model of this goal, and the setting in place
     suspected: str = ""  # the diagnosis in words
 
     @property
@@ -60,44 +60,56 @@ class Case:
 class LeverSearch:
     """The optimizer for every lever that is merely declared: needs no model of the system behind it."""
 
+    def __init__(self) -> None:
+        self._models = lru_cache(maxsize=16)(model_of)  # a goal is missed for many turns between two verdicts
+
     def propose(self, situation: Situation) -> Sequence[OptimizationAction]:
         """At most one value for each tuned lever and missed goal. Levers with nothing left to try are left out."""
         history = History.of(situation)
         proposals: list[OptimizationAction] = []
-        for case in _cases(situation, history):
-            value = next(_next_values(case), None)
-            if value is not None:
-                proposals.append(_action(case, value, situation.now))
+        for learned, cases in self._searches(situation, history):
+            modelled = _by_the_model(learned, cases) if learned is not None else {}
+            for case in cases:
+                value = modelled.get(case.spec.lever_id)
+                value = next(_next_values(case), None) if value is None else value
+                if value is not None:
+                    proposals.append(_action(case, value, situation.now))
         return proposals
 
+    def _searches(self, situation: Situation, history: History) -> Iterator[tuple[tuple[Outlook, Setting] | None, list[Case]]]:
+        """For each missed goal the model of all levers that may bear on it, with the setting in place, and each lever's case."""
+        for symptom in situation.analysis.symptoms:
+            goal = _missed_goal(symptom, situation)
+            if goal is None:
+                continue
+            bearing = [situation.levers[lever_id] for lever_id in sorted(situation.levers)]
+            bearing = [state for state in bearing if state.value is not None and _bears_on(state, goal)]
+            cases = list(_cases(bearing, goal, symptom, situation, history))
+            if cases:
+                yield outlook_of(goal, bearing, _guards_of(bearing, situation), history, self._models), cases
 
-def _cases(situation: Situation, history: History) -> Iterator[Case]:
-    """Every readable tuned lever that may bear on a missed goal, or is known to on one that will be missed."""
-    for symptom in situation.analysis.symptoms:
-        goal = _missed_goal(symptom, situation)
-        if goal is None:
-            continue
-        diagnosis = situation.analysis.diagnosis_of(symptom.symptom_id)
-        bearing = [situation.levers[lever_id] for lever_id in sorted(situation.levers)]
-        bearing = [state for state in bearing if state.value is not None and _bears_on(state, goal)]
-        learned = outlook_of(goal, bearing, _guards_of(bearing, situation), history)
-        for state in bearing:
-            lever_id = state.spec.lever_id
-            moving = any(record.action.lever_id == lever_id for record in history.active)
-            if state.value is not None and not moving:
-                case = Case(
-                    state.spec,
-                    state.value,
-                    goal,
-                    symptom,
-                    tuple(history.trials(lever_id, goal.goal.goal_id)),
-                    tuple(history.unsafe(lever_id)),
-                    any(guard.near(NEAR_GUARD) for guard in situation.analysis.guards_of(state.spec.locks)),
-                    learned,
-                    diagnosis.sentence if diagnosis is not None else "",
-                )
-                if not goal.foreseen or case.known_way or any(improved(record) for record in case.trials):
-                    yield case
+
+def _cases(
+    levers: Sequence[LeverState], goal: GoalState, symptom: Symptom, situation: Situation, history: History
+) -> Iterator[Case]:
+    """Every lever at rest that may bear on a missed goal, or is known to on one that will be missed."""
+    diagnosis = situation.analysis.diagnosis_of(symptom.symptom_id)
+    for state in levers:
+        lever_id = state.spec.lever_id
+        moving = any(record.action.lever_id == lever_id for record in history.active)
+        if state.value is not None and not moving:
+            case = Case(
+                state.spec,
+                state.value,
+                goal,
+                symptom,
+                tuple(history.trials(lever_id, goal.goal.goal_id)),
+                tuple(history.unsafe(lever_id)),
+                any(guard.near(NEAR_GUARD) for guard in situation.analysis.guards_of(state.spec.locks)),
+                diagnosis.sentence if diagnosis is not None else "",
+            )
+            if not goal.foreseen or case.known_way or any(improved(record) for record in case.trials):
+                yield case
 
 
 def _guards_of(levers: Sequence[LeverState], situation: Situation) -> list[GuardState]:
@@ -123,10 +135,7 @@ def _bears_on(state: LeverState, goal: GoalState) -> bool:
 
 
 def _next_values(case: Case) -> Iterator[LeverValue]:
-    """Values worth trying, the best first."""
-    modelled = _by_the_model(case)
-    if modelled is not None:
-        yield modelled
+    """Values worth trying where the model knows too little, or hopes for nothing; the best first."""
     if case.spec.numeric:
         if not isinstance(case.value, str):
             yield from _along_the_scale(case, float(case.value))
@@ -134,16 +143,24 @@ def _next_values(case: Case) -> Iterator[LeverValue]:
         yield from _among_the_choices(case)
 
 
-def _by_the_model(case: Case) -> LeverValue | None:
-    """The value that the model of all verdicts so far hopes most of; None where it knows too little, or hopes for nothing."""
-    if case.learned is None or case.spec.run_once:
-        return None
-    outlook, here = case.learned
-    number = next(k for k, axis in enumerate(outlook.axes) if axis.spec.lever_id == case.spec.lever_id)
-    moves = [(*here[:number], value, *here[number + 1 :]) for value in outlook.axes[number].values if _open(case, value)]
-    known = [one for one in moves if one in outlook.settings and outlook.proven[outlook.settings.index(one)]]
-    found = outlook.move(here, [*known, *outlook.allowed([one for one in moves if one not in outlook.settings])])
-    return found[number] if found is not None else None
+def _by_the_model(learned: tuple[Outlook, Setting], cases: Sequence[Case]) -> dict[str, LeverValue]:
+    """For each lever the value that the model of all verdicts so far hopes most of; none where it hopes for nothing."""
+    outlook, here = learned
+    moves: dict[Setting, Case] = {}
+    places = {axis.spec.lever_id: place for place, axis in enumerate(outlook.axes)}
+    for case in cases:
+        place = places[case.spec.lever_id]
+        values = [value for value in outlook.axes[place].values if not case.spec.run_once and _open(case, value)]
+        moves |= {(*here[:place], value, *here[place + 1 :]): case for value in values}
+    measured = dict(zip(outlook.settings, outlook.proven.tolist(), strict=True))
+    options = [one for one in moves if measured.get(one)] + outlook.allowed([one for one in moves if one not in measured])
+    most: dict[str, float] = {}
+    found: dict[str, LeverValue] = {}
+    for option, worth in zip(options, outlook.worth(here, options).tolist() if options else [], strict=True):
+        lever_id = moves[option].spec.lever_id
+        if worth > most.get(lever_id, 0.0):
+            most[lever_id], found[lever_id] = worth, option[places[lever_id]]
+    return found
 
 
 def _open(case: Case, value: LeverValue) -> bool:

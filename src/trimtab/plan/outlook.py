@@ -111,7 +111,7 @@ class Outlook:
             return on_the_way
         options = [*held, *candidates]
         places = points(self.axes, options)
-        mean, deviation = self.goal.mean(places), self.goal.deviation(places)
+        mean, deviation = self.goal.each(places)
         top = float(mean[: len(held)].max())
         hope = mean + HOPE * deviation - top
         worth = np.where(hope > 0.0, self._worth(places, mean, deviation, len(held)), 0.0)
@@ -143,8 +143,8 @@ class Outlook:
         known = set(self.settings)
         moves = list(dict.fromkeys(one for base in self._bases() for one in self._moves(base) if one not in known))
         conceivable = self.safe(moves, -SURE) & self._short_of_harm(moves)
-        places = points(self.axes, moves)
-        hope = np.where(conceivable, self.goal.mean(places) + HOPE * self.goal.deviation(places), -np.inf)
+        mean, deviation = self.goal.each(points(self.axes, moves))
+        hope = np.where(conceivable, mean + HOPE * deviation, -np.inf)
         target = moves[int(np.argmax(hope))]
         left, now = (distances(self.axes, some, [target]).sum(axis=(1, 2)) for some in (candidates, held))
         return candidates[int(np.argmin(left))] if left.min() < now.min() else None
@@ -175,17 +175,14 @@ class Outlook:
             found = [one for one, ok in zip(found, keep(found), strict=True) if ok] if found else []
         return found
 
-    def move(self, here: Setting, options: Sequence[Setting]) -> Setting | None:
-        """The option from whose trial the largest improvement over staying `here` is expected; None where there is no hope."""
-        if not options:
-            return None
+    def worth(self, here: Setting, options: Sequence[Setting]) -> Array:
+        """The improvement over staying `here` that is expected of a trial of each option (k,); zero where there is no hope."""
         mean, covariance = self.goal.at(points(self.axes, [here, *options]))
         better = mean[1:] - mean[0]
         variance = np.maximum(np.diag(covariance)[1:] + covariance[0, 0] - 2.0 * covariance[0, 1:], 1e-12)
         learned = variance / np.sqrt(variance + self.noise**2)
         worth = np.maximum(better[:, None] + learned[:, None] * DEVIATES[None, :], 0.0).mean(axis=1)
-        worth = np.where(better + HOPE * np.sqrt(variance) > LEAST_HOPE, worth, 0.0)
-        return options[int(np.argmax(worth))] if worth.max() > 0.0 else None
+        return np.where(better + HOPE * np.sqrt(variance) > LEAST_HOPE, worth, 0.0)
 
     def _bases(self) -> list[Setting]:
         """The best proven settings: of all, and of each combination of choices."""
@@ -221,11 +218,11 @@ class Outlook:
 
     def safe(self, settings: Sequence[Setting], deviations: float = SURE) -> NDArray[np.bool_]:
         """Where every guard's bound is within its limit; where the best setting breaks one itself, no worse than there."""
-        places = points(self.axes, settings)
-        here = points(self.axes, [self.best])
+        places = points(self.axes, [*settings, self.best])
         safe = np.ones(len(settings), dtype=bool)
         for fence in self.fences:
-            safe &= fence.bound(places, deviations) <= max(0.0, float(fence.bound(here, 0.0)[0]))
+            *bounds, here = fence.bound(places, np.append(np.full(len(settings), deviations), 0.0))
+            safe &= np.array(bounds) <= max(0.0, here)
         return safe
 
     def _worth(self, places: Array, mean: Array, deviation: Array, held: int) -> Array:

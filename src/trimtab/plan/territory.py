@@ -74,9 +74,10 @@ class Fence:
         told = Measured(places, labels, rows, used.values, used.noise)
         return cls(tuple(Surrogate.given(shape, told)[0] for shape in shapes))
 
-    def bound(self, places: Array, deviations: float) -> Array:
+    def bound(self, places: Array, deviations: float | Array) -> Array:
         """The share of the limit that is used at other settings (k,), so many standard deviations above what is expected."""
-        return np.asarray(np.max([model.mean(places) + deviations * model.deviation(places) for model in self.models], axis=0))
+        each = (model.each(places) for model in self.models)
+        return np.asarray(np.max([mean + deviations * deviation for mean, deviation in each], axis=0))
 
 
 def _shape(warp: int, levers: int, length: float, bend: float, loudness: float) -> Shape:

@@ -161,20 +161,26 @@ class Surrogate:
 
     def mean(self, points: Array) -> Array:
         """What is expected at other settings (k,)."""
-        return np.asarray(self.offset + _kernel(points, self.points, self.labels, self.shape) @ self.rows.T @ self.weights)
+        return np.asarray(self.offset + self._across(points) @ self.weights)
 
-    def deviation(self, points: Array) -> Array:
-        """The standard deviation at other settings (k,)."""
-        variance = _kernel(points, points, self.labels, self.shape, paired=True) - (self._seen(points) ** 2).sum(axis=0)
-        return np.asarray(np.sqrt(np.maximum(variance, 1e-12)))
+    def each(self, points: Array) -> tuple[Array, Array]:
+        """Mean and standard deviation (k,) of other settings, each by itself."""
+        across = self._across(points)
+        variance = _kernel(points, points, self.labels, self.shape, paired=True) - (self._seen(across) ** 2).sum(axis=0)
+        return np.asarray(self.offset + across @ self.weights), np.asarray(np.sqrt(np.maximum(variance, 1e-12)))
 
     def between(self, a: Array, b: Array) -> Array:
         """The covariance of settings `a` with settings `b` (len(a), len(b))."""
-        return np.asarray(_kernel(a, b, self.labels, self.shape) - self._seen(a).T @ self._seen(b))
+        seen = self._seen(self._across(a))
+        other = seen if b is a else self._seen(self._across(b))
+        return np.asarray(_kernel(a, b, self.labels, self.shape) - seen.T @ other)
 
-    def _seen(self, points: Array) -> Array:
+    def _across(self, points: Array) -> Array:
+        """The prior covariance of other settings with the measurements (k, n)."""
+        return np.asarray(_kernel(points, self.points, self.labels, self.shape) @ self.rows.T)
+
+    def _seen(self, across: Array) -> Array:
         """How the measurements tell of other settings, in units of what they are worth (n, k)."""
-        across = _kernel(points, self.points, self.labels, self.shape) @ self.rows.T
         return np.asarray(np.linalg.solve(self.factor, across.T))
 
 
