@@ -7,8 +7,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 SHORT ?=
 JOBS ?= 4
 
-# What the caller has set for another Python must not reach ours.
-unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV PIP_USER PIP_TARGET PIP_PREFIX TRIMTAB_CONFIG TRIMTAB_TOKEN
+# What the caller has set for another Python must not reach ours; without bytecode each start would compile three hundred files.
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONDONTWRITEBYTECODE VIRTUAL_ENV PIP_USER PIP_TARGET PIP_PREFIX TRIMTAB_CONFIG TRIMTAB_TOKEN
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 BIN := $(VENV)/bin
