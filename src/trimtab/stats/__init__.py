@@ -6,7 +6,7 @@ Never: a clock, the environment, the network, a random source, or any other room
 
 from trimtab.stats.ar1 import Ar1, fit_ar1, fit_core, level_precision, within
 from trimtab.stats.blocks import running_means
-from trimtab.stats.evalue import critical_t, log_e
+from trimtab.stats.evalue import critical_t, least_surprise, log_e, surprise
 from trimtab.stats.forecast import Forecast, forecast
 from trimtab.stats.hazard import Hazard
 from trimtab.stats.inspection import inspection_intervals
@@ -36,6 +36,7 @@ __all__ = [
     "fit_core",
     "forecast",
     "inspection_intervals",
+    "least_surprise",
     "level_precision",
     "log_e",
     "loudness",
@@ -44,6 +45,7 @@ __all__ = [
     "medians",
     "running_means",
     "steady_tail",
+    "surprise",
     "tame",
     "tame_history",
     "trailing_median",

@@ -12,83 +12,83 @@ Generalised least squares (Aitken 1935) with the uncertainty of the level; the t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trimtab.stats import critical_t, log_e
-from trimtab.verify.nulls import Null
+from trimtab.stats import critical_t, log_e, surprise
+from trimtab.verify.accounts import Nulls
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One entry per look (…, m): after the first sample, the first two, and so on. Inner scale."""
+    """One row per account or series (k, m), one entry per look: after the first sample, the first two, and so on. Inner scale."""
 
     difference: Array  # estimate of what the action moved
     error: Array  # its standard error
     information: Array  # 1 / var(difference), in units of the noise
     df: Array
-    widen: tuple[float, float]  # factors on the error of rises and falls
+    widen: tuple[Array, Array]  # factors on the error of rises and falls, (k, 1)
 
-    def signed_log_e(self, looks: slice) -> Array:
-        """Log evidence against "no difference" where there is any, with the sign of the difference; else 0."""
-        difference = self.difference[looks]
-        widen = np.where(difference >= 0.0, *self.widen)
-        logs = log_e(np.square(difference / (self.error[looks] * widen)), self.information[looks], self.df[looks])
-        return np.asarray(np.copysign(np.maximum(logs, 0.0), difference), dtype=np.float64)
+    def signed_surprise(self, looks: Any) -> Array:
+        """How surprising the difference would be if there were none, as the z of a normal, with its sign. (k, looks)"""
+        difference = self.difference[:, looks]
+        return np.copysign(surprise(np.square(self._t(looks)), self.df[:, looks]), difference)
+
+    def signed_log_e(self, looks: Any) -> Array:
+        """Log evidence against "no difference" where there is any, with the sign of the difference; else 0. (k, looks)"""
+        logs = log_e(np.square(self._t(looks)), self.information[:, looks], self.df[:, looks])
+        return np.copysign(np.maximum(logs, 0.0), self.difference[:, looks])
+
+    def bounds(self, look: int, alpha: float) -> tuple[Array, Array]:
+        """Ends of the confidence sequences (k,) at one look; each excludes zero exactly where its log e ≥ log(1/alpha)."""
+        half = critical_t(self.information[:, look], self.df[:, look], alpha) * self.error[:, look]
+        rises, falls = self.widen
+        return self.difference[:, look] - half * rises[:, 0], self.difference[:, look] + half * falls[:, 0]
+
+    def _t(self, looks: Any) -> Array:
+        difference = self.difference[:, looks]
+        return np.asarray(difference / (self.error[:, looks] * np.where(difference >= 0.0, *self.widen)))
 
 
-def bounds(evidence: Sequence[Evidence], look: int, alpha: float) -> list[tuple[float, float]]:
-    """Confidence sequences for the difference at one look; each excludes zero exactly where its log e ≥ log(1/alpha)."""
-    information = np.asarray([e.information[look] for e in evidence])
-    critical = critical_t(information, np.asarray([e.df[look] for e in evidence]), alpha)
-    halves = (critical * np.asarray([e.error[look] for e in evidence])).tolist()
-    middles = [float(e.difference[look]) for e in evidence]
-    return [
-        (middle - half * e.widen[0], middle + half * e.widen[1])
-        for e, middle, half in zip(evidence, middles, halves, strict=True)
-    ]
-
-
-def weigh(
-    y: Array, gaps: Array, null: Null, loud: Array | None = None, last: Array | None = None, level: Array | None = None
-) -> Evidence:
+def weigh(y: Array, gaps: Array, nulls: Nulls, loud: Array | None = None) -> Evidence:
     """Evidence at every look, from samples `y` (m,) or (k, m) after the action, inner scale.
 
-    `gaps` (m,): sampling intervals since the sample before (the first: since the last one before the action). `last`, `level`
-    (k, 1): the states and levels at the moment of acting, where they are not the account's own. `loud` (m,) or (k, m): variance
-    of the noise at each sample, relative to the usual, where that is known to change.
+    `gaps` (m,): sampling intervals since the sample before (the first: since the last one before the action). `nulls`: one row
+    for each of the accounts, or of the series. `loud` (m,) or (k, m): variance of the noise at each sample, relative to the
+    usual, where that is known to change.
     """
-    phi = np.power(null.rho, gaps)
-    variance = np.maximum(1.0 - phi * phi, 1e-6) * (1.0 if loud is None else loud)
-    weight = 1.0 - phi
-    pull = weight.copy()
-    weight[0] = 1.0
-    usual = null.level if level is None else level
-    state = np.full_like(y[..., :1], null.last) if last is None else last
-    centred = np.concatenate((state - usual, y - usual - null.slope * np.cumsum(gaps)), axis=-1)
-    if math.isfinite(null.reach):
-        centred = np.clip(centred, -null.reach, null.reach)
-    centred, before = centred[..., 1:], centred[..., :-1]
-    return _accumulate(centred - phi * before, weight, pull, variance, null)
+    phi = np.power(nulls.rho, gaps)
+    variance = np.maximum(1.0 - phi * phi, 1e-6)
+    if loud is not None:
+        variance = variance * loud
+    pull = 1.0 - phi
+    weight = pull.copy()
+    weight[:, 0] = 1.0
+    centred = y - nulls.level
+    if np.any(nulls.slope):
+        centred -= nulls.slope * np.cumsum(gaps)
+    centred = np.concatenate((np.broadcast_to(nulls.last - nulls.level, (centred.shape[0], 1)), centred), axis=1)
+    if np.any(np.isfinite(nulls.reach)):
+        np.clip(centred, -nulls.reach, nulls.reach, out=centred)
+    return _accumulate(centred[:, 1:] - phi * centred[:, :-1], weight, pull, variance, nulls)
 
 
-def _accumulate(rest: Array, weight: Array, pull: Array, variance: Array, null: Null) -> Evidence:
-    a = np.cumsum(weight * weight / variance, axis=-1)
-    b = np.cumsum(weight * rest / variance, axis=-1)
-    c = np.cumsum(weight * pull / variance, axis=-1)
-    square = np.cumsum(rest * rest / variance, axis=-1)
+def _accumulate(rest: Array, weight: Array, pull: Array, variance: Array, nulls: Nulls) -> Evidence:
+    weighed = weight / variance
+    a = np.cumsum(weight * weighed, axis=1)
+    b = np.cumsum(weighed * rest, axis=1)
+    c = np.cumsum(weighed * pull, axis=1)
+    square = np.cumsum(rest * rest / variance, axis=1)
     difference = b / a
-    spread = 1.0 / a + np.square(c / a) * null.level_variance
-    df = null.df + np.arange(a.shape[-1])
-    noise = (null.df * null.sd**2 + np.maximum(square - b * b / a, 0.0)) / df
-    return Evidence(
-        difference, np.sqrt(noise * spread), np.broadcast_to(1.0 / spread, a.shape), df.astype(np.float64), null.widen
-    )
+    spread = 1.0 / a + np.square(c / a) * nulls.level_variance
+    df = nulls.df + np.arange(a.shape[1])
+    noise = (nulls.df * np.square(nulls.sd) + np.maximum(square - b * difference, 0.0)) / df
+    return Evidence(difference, np.sqrt(noise * spread), 1.0 / spread, df, nulls.widen)
 
 
 def conclusive_at(alpha: float) -> float:

@@ -22,16 +22,16 @@ WAY = 1 / 3  # a lever that closes less than a third of the gap is not the answe
 SIZEABLE = 0.25  # but a gain of this size is always waited for
 
 
-def is_futile(trial: Trial, goes_on: Evidence, look: int) -> bool:
+def is_futile(trial: Trial, evidence: Evidence, look: int) -> bool:
     """Whether the evidence against "it goes on" leaves no gain that is worth waiting for."""
-    reach = trial.terms.sign * FUTILE_Z * float(goes_on.error[look])
-    best_case = gain(trial, float(goes_on.difference[look]) + reach)
+    reach = trial.terms.sign * FUTILE_Z * float(evidence.error[0, look])
+    best_case = gain(trial, float(evidence.difference[0, look]) + reach)
     return look + 1 >= MIN_FUTILE and best_case < worth_waiting_for(trial)
 
 
-def is_undecidable(trial: Trial, goes_on: Evidence, look: int) -> bool:
+def is_undecidable(trial: Trial, evidence: Evidence, look: int) -> bool:
     """Whether even endless samples like these would leave the interval around zero: the level before is too little known."""
-    return look + 1 >= MIN_UNDECIDABLE and abs(float(goes_on.difference[look])) < trial.provable
+    return look + 1 >= MIN_UNDECIDABLE and abs(float(evidence.difference[0, look])) < trial.provable
 
 
 def worth_waiting_for(trial: Trial) -> float:

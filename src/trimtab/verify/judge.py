@@ -20,7 +20,7 @@ from trimtab.domain.direction import Direction
 from trimtab.domain.verdicts import Verdict
 from trimtab.verify.looks import Looks, follow
 from trimtab.verify.prepare import Refusal, Terms, prepare
-from trimtab.verify.samples import as_arrays, ascending, table_of
+from trimtab.verify.samples import Readings, as_arrays, ascending, table_of
 from trimtab.verify.verdicts import held, refused, spoken
 
 Array = NDArray[np.float64]
@@ -67,7 +67,7 @@ class Judge:
         before, after = t < applied_at, self._terms.counts(t)
         self._names = tuple(controls or {})
         self._trial = prepare(self._terms, t[before], y[before], x[before], self._names)
-        self._t, self._y, self._x = t[after].tolist(), y[after].tolist(), x[after].tolist()
+        self._readings = Readings(t[after], y[after], x[after])
         self._newest = float(t[-1]) if t.size else -np.inf
         self._controls = self._judges_of(controls or {}, history[0], goal)
         self.decided_at: float | None = None  # time (s) of the sample that made the verdict conclusive
@@ -83,35 +83,31 @@ class Judge:
         self._newest = float(t)
         if not bool(self._terms.counts(np.asarray(t))):
             return self.verdict
-        self._t.append(float(t))
-        self._y.append(float(y))
-        self._x.append([float((controls or {}).get(name, np.nan)) for name in self._names])
+        self._readings.append(t, y, [(controls or {}).get(name, np.nan) for name in self._names])
         if self.decided_at is None:
-            self.verdict = self._newest_verdict()
+            self.verdict = self._newest_verdict(self._looks())
         return self.verdict
 
     def _first_conclusive(self) -> Verdict:
         """What a stream of the same samples would have come to: the first look that decides, else the last."""
         looks = self._looks()
         if looks is not None:
-            for look in np.flatnonzero(looks.decides()):
-                verdict = self._unless_a_control_moved(looks, int(look), newest=False)
+            for look in looks.decisive().tolist():
+                verdict = self._unless_a_control_moved(looks, look, newest=False)
                 if verdict.conclusive:
                     return verdict
-        return self._newest_verdict()
+        return self._newest_verdict(looks)
 
-    def _newest_verdict(self) -> Verdict:
-        looks = self._looks()
+    def _newest_verdict(self, looks: Looks | None) -> Verdict:
         if looks is None:
             assert isinstance(self._trial, Refusal)
-            return refused(self._trial, int(np.isfinite(self._y).sum()))
+            return refused(self._trial, int(np.isfinite(self._readings.y).sum()))
         return self._unless_a_control_moved(looks, looks.last, newest=True)
 
     def _looks(self) -> Looks | None:
         if isinstance(self._trial, Refusal):
             return None
-        t, y, x = (np.asarray(values, dtype=np.float64) for values in (self._t, self._y, self._x))
-        return follow(self._trial, t, y, x.reshape(t.size, len(self._names)))
+        return follow(self._trial, self._readings.t, self._readings.y, self._readings.x)
 
     def _unless_a_control_moved(self, looks: Looks, look: int, *, newest: bool) -> Verdict:
         verdict = spoken(looks, look, newest=newest)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trimtab.stats import tame
+from trimtab.stats import least_surprise, tame
 from trimtab.verify.evidence import Evidence, conclusive_at, weigh
 from trimtab.verify.prepare import STALE_INTERVALS, Trial
 from trimtab.verify.wording import percent
@@ -15,7 +15,6 @@ from trimtab.verify.wording import percent
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-EVERY = slice(None)
 MIN_AFTER = 3  # usable samples; an effect that was seen for less is an outlier
 MAX_MISSING = 0.25  # share of readings after settling; beyond it the ones that survive are not the ones that count
 
@@ -26,7 +25,7 @@ class Looks:
 
     trial: Trial
     t: Array
-    evidence: tuple[tuple[Evidence, ...], ...]  # per account in force, in each of its views
+    evidence: Evidence | None  # in every view of every account in force; None where there is no look yet
     sound: Flags  # whether the data allow a conclusion at this look
     n_rows: int  # readings after settling, usable or not
     n_late: int  # usable ones that came after a gap and do not count
@@ -38,19 +37,22 @@ class Looks:
         """Index of the newest look; −1 where there is none."""
         return self.t.size - 1
 
-    def agreed(self, looks: slice = EVERY) -> Array:
-        """Log evidence of the weakest account, signed by where the metric went; 0 where accounts disagree on that. (m,)"""
-        signed = [[e.signed_log_e(looks) for e in views] for views in self.evidence]
-        bars = [views[0].bars for views in self.trial.accounts]
-        rise = np.min([np.max(views, axis=0) for views, side in zip(signed, bars, strict=True) if side >= 0], axis=0)
-        fall = np.max([np.min(views, axis=0) for views, side in zip(signed, bars, strict=True) if side <= 0], axis=0)
-        return np.asarray(np.maximum(rise, 0.0) + np.minimum(fall, 0.0), dtype=np.float64)
+    def decisive(self) -> NDArray[np.intp]:
+        """The looks that are conclusive, ascending."""
+        looks = np.flatnonzero(self.sound)
+        return np.asarray(looks[np.abs(self.agreed(looks)) >= conclusive_at(self.trial.terms.alpha)])
 
-    def decides(self, looks: slice = EVERY) -> Flags:
-        """Whether each look is conclusive, (m,)."""
-        if self.t.size == 0:
-            return np.zeros(0, dtype=np.bool_)
-        return np.asarray(self.sound[looks] & (np.abs(self.agreed(looks)) >= conclusive_at(self.trial.terms.alpha)))
+    def agreed(self, looks: NDArray[np.intp]) -> Array:
+        """Log evidence of the weakest account at some looks, signed by where the metric went; 0 where it cannot be conclusive."""
+        out = np.zeros(looks.size)
+        if self.evidence is None:
+            return out
+        weakest = self.trial.accounts.weakest
+        near = np.maximum(*weakest(self.evidence.signed_surprise(looks))) >= least_surprise(self.trial.terms.alpha)
+        if near.any():
+            rise, fall = weakest(self.evidence.signed_log_e(looks[near]))
+            out[near] = rise - fall
+        return out
 
     def doubt(self, look: int, *, newest: bool) -> str | None:
         """Why the data at a look (−1: none yet) carry no verdict, in words; None where they do.
@@ -81,12 +83,12 @@ def follow(trial: Trial, t: Array, y: Array, x: Array) -> Looks:
     missing = 1.0 - np.cumsum(known) / np.arange(1, t.size + 1)
     fresh = _before_a_gap(trial, t[known])
     times, values = t[known][:fresh], inner[known][:fresh]
-    evidence: tuple[tuple[Evidence, ...], ...] = ()
+    evidence: Evidence | None = None
     if fresh:
         gaps = np.maximum(np.diff(times, prepend=trial.last_t) / trial.interval, 1e-3)
         calm = tame(values, trial.past.limit)
         loud = None if trial.past.volatility is None else trial.past.volatility.after(calm)
-        evidence = tuple(tuple(weigh(calm, gaps, view, loud) for view in views) for views in trial.accounts)
+        evidence = weigh(calm, gaps, trial.accounts.nulls, loud)
     sound = (np.arange(1, fresh + 1) >= MIN_AFTER) & (missing[known][:fresh] <= MAX_MISSING)
     missing_now = float(missing[-1]) if t.size else 0.0
     return Looks(trial, times, evidence, sound, t.size, int(known.sum()) - fresh, missing_now, equal_now)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trimtab.stats import critical_t, level_precision, running_means
+from trimtab.verify.accounts import Nulls
 from trimtab.verify.evidence import weigh
 from trimtab.verify.nulls import Null, Past
 
@@ -136,13 +137,14 @@ def extremes(y: Array, stretch: int, end: int, *, upper: bool) -> NDArray[np.int
 def _largest_ratios(placebos: Placebos, null: Null, run: int | None) -> tuple[Array, Array]:
     y, moments, horizon = placebos.y, placebos.moments, placebos.horizon
     after, loud = _after(y, moments, horizon), None if placebos.loud is None else _after(placebos.loud, moments, horizon)
-    level: Array | None = None
     if run is not None:
-        level = running_means(y, run)[moments + 1 - run][:, None]
         null = replace(null, level_variance=1.0 / level_precision(run, null.rho))
-    evidence = weigh(after, np.ones(horizon), null, loud, last=y[moments][:, None], level=level)
+    nulls = replace(Nulls.of([null]), last=y[moments][:, None])
+    if run is not None:
+        nulls = replace(nulls, level=running_means(y, run)[moments + 1 - run][:, None])
+    evidence = weigh(after, np.ones(horizon), nulls, loud)
     t = evidence.difference / evidence.error / _critical(evidence.information, null.df, placebos.alpha)
-    return t.max(axis=1), (-t).max(axis=1)
+    return t.max(axis=1), -t.min(axis=1)
 
 
 def _after(values: Array, moments: NDArray[np.intp], horizon: int) -> Array:

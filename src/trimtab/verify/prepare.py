@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trimtab.stats import critical_t, median
+from trimtab.verify.accounts import Accounts
 from trimtab.verify.frame import Frame, Shared, frame_of, shared_with
 from trimtab.verify.nulls import Null, Past, read_past
-from trimtab.verify.placebo import Views, calibrated
+from trimtab.verify.placebo import calibrated
 from trimtab.verify.samples import Before, Lively, usable_history
 from trimtab.verify.unit import FLOOR, Unit
 
@@ -65,7 +66,7 @@ class Trial:
     shared: Shared | None  # what controls explain
     lively: Lively  # what is a measurement
     past: Past
-    accounts: tuple[Views, ...]  # in force, "it goes on" first; each in the views that it is weighed in
+    accounts: Accounts
     provable: float  # the least difference (inner scale) that this history could ever prove, however long one waits
     last_t: float  # time of the newest usable sample before the action
     regime_t: float  # time at which the current regime began
@@ -108,7 +109,7 @@ def prepare(terms: Terms, t: Array, y: Array, x: Array, names: tuple[str, ...] =
         shared=None if explained is None else explained[0],
         lively=before.lively,
         past=past,
-        accounts=calibrated(past, terms.alpha),
+        accounts=Accounts.of(calibrated(past, terms.alpha)),
         provable=_provable(past.goes_on, terms.alpha),
         last_t=float(before.t[-1]),
         regime_t=float(before.t[past.regime_start]),

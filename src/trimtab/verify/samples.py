@@ -8,7 +8,7 @@ measurement, and none may ever become success.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,7 @@ Array = NDArray[np.float64]
 LATEST = 1e15  # seconds; no clock shows more
 LARGEST = 1e300  # beyond it means overflow
 RARE_ZERO = 0.2  # zeros are taken for errors where fewer than this share of the history is zero …
+ROOM = 64  # readings that there is room for, at least, when a table grows
 NEAR_ZERO = 0.1  # … and nothing else comes nearer to zero than this fraction of the median
 
 
@@ -64,6 +65,37 @@ class Before:
     t: Array
     y: Array
     lively: Lively
+
+
+class Readings:
+    """What came after an action, in order: `t` (n,) seconds, `y` (n,), controls `x` (n, k). One more is taken in at once."""
+
+    __slots__ = ("_n", "_table")
+
+    def __init__(self, t: Array, y: Array, x: Array) -> None:
+        self._n, self._table = t.size, np.vstack((t, y, x.T))
+
+    def append(self, t: float, y: float, x: Sequence[float]) -> None:
+        """One more reading, and those of the controls at the same time."""
+        if self._n == self._table.shape[1]:
+            self._table = np.hstack((self._table, np.empty((self._table.shape[0], max(ROOM, self._n)))))
+        self._table[:, self._n] = (t, y, *x)
+        self._n += 1
+
+    @property
+    def t(self) -> Array:
+        """When they were made."""
+        return self._table[0, : self._n]
+
+    @property
+    def y(self) -> Array:
+        """What they were."""
+        return self._table[1, : self._n]
+
+    @property
+    def x(self) -> Array:
+        """What the controls were."""
+        return self._table[2:, : self._n].T
 
 
 def ascending(t: Array, y: Array, x: Array) -> tuple[Array, Array, Array]:

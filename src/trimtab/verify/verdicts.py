@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from trimtab.domain.verdicts import Verdict, VerdictStatus
-from trimtab.verify.evidence import bounds
+from trimtab.verify.evidence import Evidence, conclusive_at
 from trimtab.verify.futility import is_futile, is_undecidable
 from trimtab.verify.looks import Looks
 from trimtab.verify.prepare import Refusal, Trial
@@ -23,20 +25,24 @@ def spoken(looks: Looks, look: int, *, newest: bool) -> Verdict:
     """The verdict at one look (−1: none yet); `newest`: as of all readings, not as of that look."""
     trial, n_after = looks.trial, look + 1
     doubt = looks.doubt(look, newest=newest)
-    if doubt is not None:
-        return Verdict(VerdictStatus.INCONCLUSIVE, None, None, None, METHOD, doubt, trial.n_before, n_after)
-    low, high = _hull(looks, look)
-    effect = _most_modest([_relative(trial, i, float(views[0].difference[look])) for i, views in enumerate(looks.evidence)])
+    evidence = looks.evidence
+    if doubt is not None or evidence is None:
+        return Verdict(VerdictStatus.INCONCLUSIVE, None, None, None, METHOD, doubt or "", trial.n_before, n_after)
+    low, high = _hull(trial, evidence, look)
+    effect = _most_modest(
+        [_relative(trial, i, difference) for i, difference in enumerate(evidence.difference[trial.accounts.first, look].tolist())]
+    )
     effect = min(max(effect, low), high)
     against = _against(trial)
-    if bool(looks.decides(slice(look, look + 1))[0]):
-        rises = float(looks.agreed(slice(look, look + 1))[0]) > 0.0
+    agreed = float(looks.agreed(np.asarray([look]))[0])
+    if looks.sound[look] and abs(agreed) >= conclusive_at(trial.terms.alpha):
+        rises = agreed > 0.0
         status = VerdictStatus.IMPROVED if rises == (trial.terms.sign > 0) else VerdictStatus.WORSE
         reason = conclusive(status, effect, (low, high), against, n_after, rises=rises)
         return Verdict(status, effect, low, high, _method(trial), reason, trial.n_before, n_after)
     low, high = min(low, 0.0), max(high, 0.0)
-    futile = is_futile(trial, looks.evidence[0][0], look)
-    undecidable = not futile and is_undecidable(trial, looks.evidence[0][0], look)
+    futile = is_futile(trial, evidence, look)
+    undecidable = not futile and is_undecidable(trial, evidence, look)
     reason = undecided(effect, (low, high), against, n_after, futile=futile, undecidable=undecidable)
     return Verdict(
         VerdictStatus.INCONCLUSIVE, effect, low, high, _method(trial), reason, trial.n_before, n_after, futile, undecidable
@@ -54,19 +60,16 @@ def held(verdict: Verdict, control: str) -> Verdict:
     )
 
 
-def _hull(looks: Looks, look: int) -> tuple[float, float]:
+def _hull(trial: Trial, evidence: Evidence, look: int) -> tuple[float, float]:
     """From the least to the greatest effect that any account in force leaves possible."""
-    trial, lower, upper = looks.trial, [], []
-    every = iter(bounds([evidence for weighed in looks.evidence for evidence in weighed], look, trial.terms.alpha))
-    for account, views in enumerate(trial.accounts):
-        ends = [next(every) for _ in views]
-        lower += [_relative(trial, account, max(low for low, _ in ends))] if views[0].bars >= 0 else []
-        upper += [_relative(trial, account, min(high for _, high in ends))] if views[0].bars <= 0 else []
+    below, above = trial.accounts.hull(*evidence.bounds(look, trial.terms.alpha))
+    lower = [_relative(trial, account, bound) for account, bound in below]
+    upper = [_relative(trial, account, bound) for account, bound in above]
     return (min(lower), max(upper)) if trial.terms.sign > 0 else (min(upper), max(lower))
 
 
 def _relative(trial: Trial, account: int, difference: float) -> float:
-    return trial.terms.sign * trial.unit.relative(difference, trial.accounts[account][0].level)
+    return trial.terms.sign * trial.unit.relative(difference, trial.accounts.plain[account].level)
 
 
 def _most_modest(effects: list[float]) -> float:
@@ -94,5 +97,5 @@ def _method(trial: Trial) -> str:
     names += ["earlier episodes"] if against.episodes else []
     names += ["drift"] if against.drift else []
     names += [f"control {name}" for name in against.controls]
-    widened = max(factor for views in trial.accounts for factor in views[0].widen)
+    widened = max(factor for null in trial.accounts.plain for factor in null.widen)
     return f"{METHOD} against {', '.join(names)}" + (f", widened {widened:.1f} × by placebo actions" if widened > 1.0 else "")
