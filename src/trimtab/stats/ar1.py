@@ -62,7 +62,8 @@ def fit_ar1(y: Array, starts: tuple[int, ...] = (0,), floor: float = 0.0) -> Ar1
 
 def fit_core(y: Array, floor: float = 0.0) -> tuple[float, Ar1]:
     """Mean and fit of what lies outside of episodes: runs of CORE_RUN whose mean is CORE_SDS robust deviations off. `y` (n,)."""
-    off = np.abs(running_means(y, CORE_RUN) - median(y)) > CORE_SDS * max(floor, mad_sd(y))
+    middle = median(y)
+    off = np.abs(running_means(y, CORE_RUN) - middle) > CORE_SDS * max(floor, mad_sd(y, middle))
     inside = np.convolve(off, np.ones(CORE_RUN)) < 0.5
     n = int(inside.sum())
     if n < CORE_LEAST * y.size:

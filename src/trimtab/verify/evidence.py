@@ -66,29 +66,36 @@ def weigh(y: Array, gaps: Array, nulls: Nulls, loud: Array | None = None) -> Evi
     variance = np.maximum(1.0 - phi * phi, 1e-6)
     if loud is not None:
         variance = variance * loud
-    pull = 1.0 - phi
-    weight = pull.copy()
-    weight[:, 0] = 1.0
-    centred = y - nulls.level
+    series = np.broadcast_shapes(y.shape[:-1], nulls.level.shape[:1])[0]
+    centred = np.empty((series, gaps.size + 1))
+    centred[:, :1] = nulls.last - nulls.level
+    np.subtract(y, nulls.level, out=centred[:, 1:])
     if np.any(nulls.slope):
-        centred -= nulls.slope * np.cumsum(gaps)
-    centred = np.concatenate((np.broadcast_to(nulls.last - nulls.level, (centred.shape[0], 1)), centred), axis=1)
+        centred[:, 1:] -= nulls.slope * np.cumsum(gaps)
     if np.any(np.isfinite(nulls.reach)):
         np.clip(centred, -nulls.reach, nulls.reach, out=centred)
-    return _accumulate(centred[:, 1:] - phi * centred[:, :-1], weight, pull, variance, nulls)
+    rest = phi * centred[:, :-1]
+    return _accumulate(np.subtract(centred[:, 1:], rest, out=rest), 1.0 - phi, variance, nulls)
 
 
-def _accumulate(rest: Array, weight: Array, pull: Array, variance: Array, nulls: Nulls) -> Evidence:
+def _accumulate(rest: Array, pull: Array, variance: Array, nulls: Nulls) -> Evidence:
+    """From what is left of the samples. Writes over its own large arrays: to ask for new ones takes longer than the sums."""
+    weight = pull.copy()
+    weight[:, 0] = 1.0
     weighed = weight / variance
-    a = np.cumsum(weight * weighed, axis=1)
-    b = np.cumsum(weighed * rest, axis=1)
-    c = np.cumsum(weighed * pull, axis=1)
-    square = np.cumsum(rest * rest / variance, axis=1)
+    a = np.cumsum(np.multiply(weight, weighed, out=weight), axis=1)
+    c = np.cumsum(np.multiply(pull, weighed, out=pull), axis=1)
+    b = weighed * rest
+    np.cumsum(b, axis=1, out=b)
+    np.multiply(rest, rest, out=rest)
+    np.divide(rest, variance, out=rest)
+    square = np.cumsum(rest, axis=1, out=rest)
     difference = b / a
-    spread = 1.0 / a + np.square(c / a) * nulls.level_variance
-    df = nulls.df + np.arange(a.shape[1])
-    noise = (nulls.df * np.square(nulls.sd) + np.maximum(square - b * difference, 0.0)) / df
-    return Evidence(difference, np.sqrt(noise * spread), 1.0 / spread, df, nulls.widen)
+    np.maximum(np.subtract(square, np.multiply(b, difference, out=b), out=b), 0.0, out=b)
+    df = nulls.df + np.arange(rest.shape[1])
+    noise = np.divide(np.add(b, nulls.df * np.square(nulls.sd), out=b), df, out=b)
+    spread = 1.0 / a + np.square(np.divide(c, a, out=c), out=c) * nulls.level_variance
+    return Evidence(difference, np.sqrt(np.multiply(noise, spread, out=b), out=b), 1.0 / spread, df, nulls.widen)
 
 
 def conclusive_at(alpha: float) -> float:

@@ -92,7 +92,7 @@ class Judge:
         """What a stream of the same samples would have come to: the first look that decides, else the last."""
         looks = self._looks()
         if looks is not None:
-            for look in looks.decisive().tolist():
+            for look in looks.decisive():
                 verdict = self._unless_a_control_moved(looks, look, newest=False)
                 if verdict.conclusive:
                     return verdict

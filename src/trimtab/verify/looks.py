@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 MIN_AFTER = 3  # usable samples; an effect that was seen for less is an outlier
+AT_ONCE = 1024  # looks weighed at once
 MAX_MISSING = 0.25  # share of readings after settling; beyond it the ones that survive are not the ones that count
 
 
@@ -37,22 +39,24 @@ class Looks:
         """Index of the newest look; −1 where there is none."""
         return self.t.size - 1
 
-    def decisive(self) -> NDArray[np.intp]:
-        """The looks that are conclusive, ascending."""
-        looks = np.flatnonzero(self.sound)
-        return np.asarray(looks[np.abs(self.agreed(looks)) >= conclusive_at(self.trial.terms.alpha)])
-
-    def agreed(self, looks: NDArray[np.intp]) -> Array:
-        """Log evidence of the weakest account at some looks, signed by where the metric went; 0 where it cannot be conclusive."""
-        out = np.zeros(looks.size)
+    def decisive(self) -> Iterator[int]:
+        """The looks that are conclusive, ascending. Only those that come near are weighed, some at a time: the first may do."""
         if self.evidence is None:
-            return out
-        weakest = self.trial.accounts.weakest
-        near = np.maximum(*weakest(self.evidence.signed_surprise(looks))) >= least_surprise(self.trial.terms.alpha)
-        if near.any():
-            rise, fall = weakest(self.evidence.signed_log_e(looks[near]))
-            out[near] = rise - fall
-        return out
+            return
+        alpha, weakest = self.trial.terms.alpha, self.trial.accounts.weakest
+        surprise = np.maximum(*weakest(self.evidence.signed_surprise(slice(None))))
+        near = np.flatnonzero(self.sound & (surprise >= least_surprise(alpha)))
+        for begin in range(0, near.size, AT_ONCE):
+            some = near[begin : begin + AT_ONCE]
+            rise, fall = weakest(self.evidence.signed_log_e(some))
+            yield from some[np.abs(rise - fall) >= conclusive_at(alpha)].tolist()
+
+    def decides(self, look: int) -> int:
+        """Which way the metric went, 1 or −1, where a look is conclusive; else 0."""
+        if self.evidence is None or not self.sound[look]:
+            return 0
+        rise, fall = (float(side[0]) for side in self.trial.accounts.weakest(self.evidence.signed_log_e([look])))
+        return (1 if rise > fall else -1) if abs(rise - fall) >= conclusive_at(self.trial.terms.alpha) else 0
 
     def doubt(self, look: int, *, newest: bool) -> str | None:
         """Why the data at a look (−1: none yet) carry no verdict, in words; None where they do.

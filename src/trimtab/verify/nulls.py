@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from trimtab.stats import (
     FALSE_SPLITS,
     TAME_SDS,
+    Shifts,
     Volatility,
-    change_points,
     clusters,
     difference_noise,
     find_volatility,
@@ -114,7 +114,8 @@ def read_past(t: Array, y: Array, floor: float, changes: tuple[float, ...] = (),
         calm, limit = (calm, limit) if volatility is None else (loud, LOUDEST * limit)
     louder = loudness(calm) if y.size >= LONG and volatility is None else 1.0
     even = calm if volatility is None else volatility.evened(calm)
-    proven, suspected = _shifts(even, floor, FALSE_SPLITS), _shifts(even, floor, SUSPICION[y.size >= LONG])
+    search = Shifts(even, floor)
+    proven, suspected = (_starts(search, y.size, chance) for chance in (FALSE_SPLITS, SUSPICION[y.size >= LONG]))
     whole = _louder(_stationary(calm, floor, variance), louder)
     shifted = len(proven) > 1
     if len(suspected) == 1:
@@ -141,10 +142,10 @@ def _spread(x: Array) -> float:
     return max(mad_sd(x), LEAST_SPREAD * MEAN_TO_SD * mean)
 
 
-def _shifts(y: Array, floor: float, chance: float) -> tuple[int, ...]:
+def _starts(search: Shifts, n: int, chance: float) -> tuple[int, ...]:
     """Where regimes begin. A long history has seen outliers that fade over a few samples: its newest has to hold for a block."""
-    starts = change_points(y, floor, chance)
-    fading = y.size >= LONG and len(starts) > 1 and y.size - starts[-1] < EPISODE_BLOCK
+    starts = search.starts(chance)
+    fading = n >= LONG and len(starts) > 1 and n - starts[-1] < EPISODE_BLOCK
     return starts[:-1] if fading else starts
 
 

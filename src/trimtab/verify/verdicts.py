@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from trimtab.domain.verdicts import Verdict, VerdictStatus
-from trimtab.verify.evidence import Evidence, conclusive_at
+from trimtab.verify.evidence import Evidence
 from trimtab.verify.futility import is_futile, is_undecidable
 from trimtab.verify.looks import Looks
 from trimtab.verify.prepare import Refusal, Trial
@@ -34,9 +32,9 @@ def spoken(looks: Looks, look: int, *, newest: bool) -> Verdict:
     )
     effect = min(max(effect, low), high)
     against = _against(trial)
-    agreed = float(looks.agreed(np.asarray([look]))[0])
-    if looks.sound[look] and abs(agreed) >= conclusive_at(trial.terms.alpha):
-        rises = agreed > 0.0
+    went = looks.decides(look)
+    if went:
+        rises = went > 0
         status = VerdictStatus.IMPROVED if rises == (trial.terms.sign > 0) else VerdictStatus.WORSE
         reason = conclusive(status, effect, (low, high), against, n_after, rises=rises)
         return Verdict(status, effect, low, high, _method(trial), reason, trial.n_before, n_after)
