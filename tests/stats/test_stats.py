@@ -10,15 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trimtab.stats import (
+    Shifts,
     change_points,
     critical_t,
     difference_noise,
     fit_ar1,
+    least_surprise,
     level_precision,
     log_e,
     mad_sd,
     median,
     running_means,
+    surprise,
     tame,
     tame_history,
 )
@@ -78,6 +81,15 @@ def test_shifts_are_found_where_they_are(levels: list[int], starts: tuple[int, .
     assert hits >= 18
 
 
+@pytest.mark.parametrize("n", [4, 6, 7, 100, 128, 129, 1000])
+def test_one_search_for_several_chances_finds_what_one_each_would(n: int) -> None:
+    y = ar1(5, n, 0.3) + 4.0 * (np.arange(n) // 40 % 2)
+    search = Shifts(y, 0.01)
+    chances = (0.005, 0.5, 0.1)
+    assert [search.starts(chance) for chance in chances] == [change_points(y, 0.01, chance) for chance in chances]
+    assert len(search.starts(0.005)) > n // 50
+
+
 @pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
 def test_stationary_noise_has_one_regime(rho: float) -> None:
     assert sum(len(change_points(ar1(seed, 2000, rho), 0.01)) > 1 for seed in range(20)) <= 1
@@ -94,8 +106,19 @@ def test_differences_see_the_noise_behind_shifts() -> None:
 def test_the_critical_t_is_where_the_evidence_reaches_the_level() -> None:
     information, df = np.array([0.5, 3.0, 40.0, 4000.0]), np.array([8.0, 20.0, 200.0, 5000.0])
     t = critical_t(information, df, 0.05)
-    assert np.allclose(log_e(t**2, information, df), math.log(20), atol=1e-3)
-    assert np.all(log_e(t**2, information, df) <= math.log(20) + 1e-9)
+    assert np.allclose(log_e(t**2, information, df), math.log(20), atol=1e-6)
+    assert np.all(log_e(t**2, information, df) < math.log(20))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.floats(1e-6, 1e5), st.floats(1, 1e5), st.sampled_from([0.2, 0.05, 0.001]))
+def test_the_critical_t_is_found_wherever_there_is_one(information: float, df: float, alpha: float) -> None:
+    t, target = float(critical_t(information, df, alpha)), -math.log(alpha)
+    if math.isinf(t):
+        assert log_e(1e10, information, df) < target
+    else:
+        assert abs(float(log_e(t * t, information, df)) - target) < 1e-6
+        assert surprise(t * t, df) > least_surprise(alpha)
 
 
 def test_with_next_to_no_data_no_t_is_enough() -> None:

@@ -146,3 +146,22 @@ def test_a_switchback_of_few_pairs_or_of_one_kind_is_refused() -> None:
     blocks = plan_switchback(0.0, 2.0, [True] * 8)
     with pytest.raises(ValueError, match="blocks 0 and 1 are a pair"):
         judge_switchback((t, y), [blocks[0], blocks[2], *blocks[2:]], goal="minimize")
+
+
+@pytest.mark.parametrize("series", [daily, bursting, shifting])
+def test_a_long_stream_comes_to_what_all_of_it_at_once_does(series: Series) -> None:
+    t, y = acted_at_worst(series, 3, 0.1)
+    stream = Judge((t[:HISTORY], y[:HISTORY]), applied_at=t[HISTORY - 1] + 1, goal="minimize")
+    for when, value in zip(t[HISTORY:], y[HISTORY:], strict=True):
+        stream.update(when, value)
+    assert stream.verdict == judge((t, y), applied_at=t[HISTORY - 1] + 1, goal="minimize")
+
+
+def test_a_large_gain_among_bursts_lies_within_its_interval() -> None:
+    """Bounded values, which are weighed beside the values themselves, cannot show how large it is."""
+    t, y = acted_at_worst(bursting, 19, 0.8)
+    verdict = judge((t[: HISTORY + 6], y[: HISTORY + 6]), applied_at=t[HISTORY - 1] + 1, goal="minimize")
+    assert verdict.status is VerdictStatus.IMPROVED
+    assert verdict.low is not None and verdict.effect is not None and verdict.high is not None
+    assert 0.0 < verdict.low <= verdict.effect <= verdict.high
+    assert verdict.low < 0.8 < verdict.high

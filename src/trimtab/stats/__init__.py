@@ -11,7 +11,7 @@ from trimtab.stats.forecast import Forecast, forecast
 from trimtab.stats.hazard import Hazard
 from trimtab.stats.inspection import inspection_intervals
 from trimtab.stats.peaks import PeaksOverThreshold
-from trimtab.stats.regimes import FALSE_SPLITS, Shifts, change_points, difference_noise
+from trimtab.stats.regimes import FALSE_SPLITS, DifferenceNoise, Shifts, change_points, difference_noise
 from trimtab.stats.rhythm import Rhythm, find_rhythm
 from trimtab.stats.scale import TAME_SDS, loudness, mad_sd, median, medians, tame, tame_history, trailing_median
 from trimtab.stats.tails import steady_tail
@@ -21,6 +21,7 @@ __all__ = [
     "FALSE_SPLITS",
     "TAME_SDS",
     "Ar1",
+    "DifferenceNoise",
     "Forecast",
     "Hazard",
     "PeaksOverThreshold",

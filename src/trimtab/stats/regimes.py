@@ -87,7 +87,8 @@ class _Split:
     size: int
     right: int
     square: float  # of the distance of the two means
-    surprise: float | None = None  # under the window's own noise, once that was asked for
+    at_most: float = math.inf  # how surprising it is, under the least noise
+    surprise: float | None = None  # the same under the window's own noise, once that was asked for
 
 
 class _Windows:
@@ -102,13 +103,14 @@ class _Windows:
     def newest_split(self, bar: float) -> int | None:
         """Index of the shift that the smallest window shows, or None. Its own noise is asked for where the least leaves one."""
         for split in self._splits():
-            if _surprise(split, self._sd, self._least.rho) >= bar and self._under_its_own_noise(split) >= bar:
+            if split.at_most >= bar and self._under_its_own_noise(split) >= bar:
                 return self._y.size - split.right
         return None
 
     def _splits(self) -> Iterator[_Split]:
         yield from self._seen
         for split in self._unseen:
+            split.at_most = _surprise(split, self._sd, self._least.rho)
             self._seen.append(split)
             yield split
 
@@ -122,12 +124,12 @@ class _Windows:
 def _best_splits(y: Array) -> Iterator[_Split]:
     """Of the newest 6, 8, 12, 16, 24, … and of all samples of `y` (n,), the split with the greatest distance of the two means.
 
-    With S_j the sum of the newest j of w, that distance is (S_j − j S_w / w) w / (j (w − j)). Small windows are worked out at once.
+    With S_j the sum of the newest j of w: (S_j − j S_w / w) w / (j (w − j)). Small windows are worked out all at once.
     """
     n = y.size
     if n < 2 * MIN_REGIME:
         return
-    sizes = _SMALL[_SMALL <= n]
+    sizes = _SMALL[: int(np.searchsorted(_SMALL, n, side="right"))]
     total = _sums(y[-_SMALL[-1] :])
     off = total[np.minimum(_RIGHT, n)] - _RIGHT * (total[sizes] / sizes)[:, np.newaxis]
     best = np.argmax(np.where(_INSIDE[: sizes.size], off * off / _WEIGHTS[: sizes.size], -1.0), axis=1)
@@ -160,7 +162,7 @@ def _larger(size: int) -> int:
 
 _SMALL = np.asarray([6, 8, 12, 16, 24, 32, 48, 64, 96, 128])  # samples in a window
 _RIGHT = np.arange(_SMALL[-1] - MIN_REGIME, MIN_REGIME - 1, -1)  # samples on the right of a split, the oldest first
-_INSIDE = _RIGHT <= _SMALL[:, np.newaxis] - MIN_REGIME
+_INSIDE = _SMALL[:, np.newaxis] - _RIGHT >= MIN_REGIME
 _WEIGHTS = np.where(_INSIDE, _RIGHT * (_SMALL[:, np.newaxis] - _RIGHT), 1.0)
 
 

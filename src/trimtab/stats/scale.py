@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 MAD_TO_SD = 1.4826  # 1 / Φ⁻¹(3/4): makes the median absolute deviation consistent for a normal standard deviation
+MANY = 3000  # samples, from which on the median is looked for among few
+SAMPLE, MARGIN = 500, 40  # the middle of so many is within so many places of that of all: 3.6 standard errors
 TAME_WINDOW = 5  # samples; a level that holds for three samples is no outlier: it then has the majority of the window
 RECENT = 120  # samples over which the noise of today is taken
 LOUDER = 1.25  # 3.5 standard errors of the mean size of so many normal steps
@@ -25,11 +27,22 @@ def median(x: Array) -> float:
     >>> median(np.array([3.0, 1.0, 2.0, 10.0]))
     2.5
     """
-    return float(medians(x[np.newaxis, :])[0])
+    part, below = _around_the_middle(x) if x.size > MANY else (x, 0)
+    upper = x.size // 2 - below
+    parts = np.partition(part, upper)
+    return float(parts[upper] if x.size % 2 else (parts[:upper].max() + parts[upper]) / 2.0)
+
+
+def _around_the_middle(x: Array) -> tuple[Array, int]:
+    """Values of `x` (n,) between two quantiles of a sample, and how many lie below; all of `x` where they miss the middle."""
+    sample = np.sort(x[:: x.size // SAMPLE])
+    low, high = sample[sample.size // 2 - MARGIN], sample[sample.size // 2 + MARGIN]
+    part, below = x[(x >= low) & (x <= high)], int(np.count_nonzero(x < low))
+    return (part, below) if below < x.size // 2 < below + part.size else (x, 0)
 
 
 def medians(x: Array) -> Array:
-    """The same of each row of `x` (m, n): (m,)."""
+    """The median of each row of `x` (m, n): (m,)."""
     middle = x.shape[1] // 2
     parts = np.partition(x, middle, axis=1)
     upper = parts[:, middle]

@@ -72,10 +72,15 @@ class Accounts:
         return np.maximum(rise, 0.0), np.maximum(-fall, 0.0)
 
     def hull(self, low: Array, high: Array) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
-        """Which accounts bound a difference from below and from above, and where, given the bounds of every view (k,)."""
-        lows = np.maximum.reduceat(low, self.first).tolist()
-        highs = np.minimum.reduceat(high, self.first).tolist()
+        """Which accounts bound a difference from below and from above, and where, given the bounds of every view (k,).
+
+        A view with bounded values makes a difference look smaller than it is, so that only its bound next to zero holds.
+        """
+        bounded = np.isfinite(self.nulls.reach[:, 0])
+        lows = np.maximum.reduceat(np.where(bounded & (low <= 0.0), -np.inf, low), self.first)
+        highs = np.minimum.reduceat(np.where(bounded & (high >= 0.0), np.inf, high), self.first)
+        lows, highs = np.minimum(lows, highs), np.maximum(lows, highs)  # where the views have nothing in common
         return (
-            [(i, bound) for i, bound in enumerate(lows) if self.against_rises[i]],
-            [(i, bound) for i, bound in enumerate(highs) if self.against_falls[i]],
+            [(i, bound) for i, bound in enumerate(lows.tolist()) if self.against_rises[i]],
+            [(i, bound) for i, bound in enumerate(highs.tolist()) if self.against_falls[i]],
         )

@@ -83,8 +83,7 @@ def _accumulate(rest: Array, pull: Array, variance: Array, nulls: Nulls) -> Evid
     weight = pull.copy()
     weight[:, 0] = 1.0
     weighed = weight / variance
-    a = np.cumsum(np.multiply(weight, weighed, out=weight), axis=1)
-    c = np.cumsum(np.multiply(pull, weighed, out=pull), axis=1)
+    a, c = np.cumsum(weight * weighed, axis=1), np.cumsum(pull * weighed, axis=1)
     b = weighed * rest
     np.cumsum(b, axis=1, out=b)
     np.multiply(rest, rest, out=rest)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from trimtab.stats import (
     FALSE_SPLITS,
     TAME_SDS,
+    DifferenceNoise,
     Shifts,
     Volatility,
     clusters,
@@ -176,15 +177,18 @@ def _current_regime(y: Array, starts: tuple[int, ...], floor: float, variance: f
 
 def _on_its_way(y: Array, now: Null, floor: float) -> Null | None:
     """The account of a level that keeps moving as it did over the last 3 to 6 steps; None where these were noise, or one step."""
-    noise, slope = difference_noise(y, floor), 0.0
+    noise: DifferenceNoise | None = None
+    slope = 0.0
     for steps in DRIFT_STEPS:
         if y.size <= steps:
             break
         stretch = np.diff(y[-steps - 1 :])
         total = float(stretch.sum())
+        if float(np.max(stretch * np.sign(total))) > DRIFT_SHARE * abs(total) or abs(total) / steps <= abs(slope):
+            continue
+        noise = noise or difference_noise(y, floor)
         chance = noise.step * math.sqrt((1.0 - noise.rho**steps) / (1.0 - noise.rho))
-        evenly = float(np.max(stretch * np.sign(total))) <= DRIFT_SHARE * abs(total)
-        if evenly and abs(total) >= DRIFT_SDS[y.size >= LONG] * chance and abs(total) / steps > abs(slope):
+        if abs(total) >= DRIFT_SDS[y.size >= LONG] * chance:
             slope = total / steps
     if slope == 0.0:
         return None

@@ -90,7 +90,11 @@ class Trial:
 def prepare(terms: Terms, t: Array, y: Array, x: Array, names: tuple[str, ...] = ()) -> Trial | Refusal:
     """Read the history (n,) before the action and its controls (n, k), ascending, missing values as NaN or inf."""
     before = usable_history(t, y)
-    problem = _too_few(before.y.size, t.size) or _too_old(terms, before)
+    problem = _too_few(before.y.size, t.size)
+    if problem is not None:
+        return Refusal(terms, before.y.size, problem)
+    interval = max(SHORTEST, terms.interval_seconds or median(np.diff(before.t)))
+    problem = _too_old(terms, before, interval)
     if problem is not None:
         return Refusal(terms, before.y.size, problem)
     framed = frame_of(before.t, before.y, terms.applied_at)
@@ -104,7 +108,7 @@ def prepare(terms: Terms, t: Array, y: Array, x: Array, names: tuple[str, ...] =
     return Trial(
         terms=terms,
         n_before=before.y.size,
-        interval=_interval(terms, before.t),
+        interval=interval,
         frame=frame,
         shared=None if explained is None else explained[0],
         lively=before.lively,
@@ -120,10 +124,6 @@ def _provable(now: Null, alpha: float) -> float:
     return float(critical_t(1.0 / now.level_variance, now.df, alpha)) * now.sd * math.sqrt(now.level_variance)
 
 
-def _interval(terms: Terms, t: Array) -> float:
-    return max(SHORTEST, terms.interval_seconds or median(np.diff(t)))
-
-
 def _too_few(n: int, rows: int) -> str | None:
     if n >= MIN_BEFORE:
         return None
@@ -131,8 +131,8 @@ def _too_few(n: int, rows: int) -> str | None:
     return f"inconclusive: {n} usable samples before the action{lost}, {MIN_BEFORE} are needed; act once more history is there"
 
 
-def _too_old(terms: Terms, before: Before) -> str | None:
-    interval, age = _interval(terms, before.t), terms.applied_at - float(before.t[-1])
+def _too_old(terms: Terms, before: Before, interval: float) -> str | None:
+    age = terms.applied_at - float(before.t[-1])
     if age <= STALE_INTERVALS * interval:
         return None
     pace = f"one comes every {interval:g} s"

@@ -104,7 +104,7 @@ def ascending(t: Array, y: Array, x: Array) -> tuple[Array, Array, Array]:
     >>> ascending(np.array([1.0, 2.0, 1.5, 3.0]), np.array([1.0, 2.0, 9.0, 3.0]), np.zeros((4, 0)))[:2]
     (array([1., 2., 3.]), array([1., 2., 3.]))
     """
-    if t.size and -LATEST < t[0] and t[-1] < LATEST and np.all(t[1:] > t[:-1]):
+    if t.size and t[0] > -LATEST and t[-1] < LATEST and np.all(t[1:] > t[:-1]):
         return t, y, x
     known = np.abs(t) < LATEST
     t, y, x = t[known], y[known], x[known]
