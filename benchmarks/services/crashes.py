@@ -270,8 +270,21 @@ def _configuration(case: Case, port: int, folder: Path) -> dict[str, Any]:
         lever["choices"] = ["slow", "plain", "quick", "other", "wild", "foreign"]
     sensor: dict[str, Any] = {"type": "app", "socket": str(folder / "app.sock")}
     if by_http:
-        metrics = {"fragile_wait_seconds": "wait", "fragile_error_ratio": "errors"}
-        sensor = {"type": "http_json", "url": f"{url}/stats", "metrics": metrics}
+        sensor = stats_of(url)
+    return configuration(folder, sensor, lever, target=0.07 if case.scenario.ask else 1.0, cooldown=3)
+
+
+def stats_of(url: str) -> dict[str, Any]:
+    """A sensor that asks the fragile service at `url`."""
+    return {
+        "type": "http_json",
+        "url": f"{url}/stats",
+        "metrics": {"fragile_wait_seconds": "wait", "fragile_error_ratio": "errors"},
+    }
+
+
+def configuration(folder: Path, sensor: dict[str, Any], lever: dict[str, Any], target: float, cooldown: float) -> dict[str, Any]:
+    """An agent that looks at the fragile service twice a second, guards its errors and wants its wait below `target` seconds."""
     return {
         "version": 1,
         "storage": {"path": str(folder / "data")},
@@ -279,7 +292,7 @@ def _configuration(case: Case, port: int, folder: Path) -> dict[str, Any]:
         "monitoring": dict.fromkeys(
             ("interval_seconds", "analysis_interval_seconds", "optimization_interval_seconds", "execution_interval_seconds"), 0.5
         ),
-        "corrective_action_cooldown_seconds": 3,
+        "corrective_action_cooldown_seconds": cooldown,
         "decision": {"verify_seconds": 4},
         "elements": [
             {
@@ -289,9 +302,7 @@ def _configuration(case: Case, port: int, folder: Path) -> dict[str, Any]:
                 "guards": [{"metric_name": "fragile_error_ratio", "max": 0.05}],
             }
         ],
-        "goals": [
-            {"metric_name": "fragile_wait_seconds", "target_value": 0.07 if case.scenario.ask else 1.0, "direction": "minimize"}
-        ],
+        "goals": [{"metric_name": "fragile_wait_seconds", "target_value": target, "direction": "minimize"}],
     }
 
 

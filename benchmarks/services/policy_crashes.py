@@ -17,8 +17,8 @@ from typing import Any
 
 import httpx
 
-from services.child import HERE, child, first_line, free_port
-from services.crashes import Left, agent_of, chain_problems, read_journal, ready, states, tail
+from services.child import HERE, child, first_line
+from services.crashes import Left, agent_of, chain_problems, configuration, read_journal, ready, states, stats_of, tail
 from services.fragile import START
 
 KIND = "integer"
@@ -124,23 +124,5 @@ def _configuration(port: int, folder: Path) -> dict[str, Any]:
         "settle_seconds": 1.0,
         "moves": {"fragile_wait_seconds": "down"},
     }
-    metrics = {"fragile_wait_seconds": "wait", "fragile_error_ratio": "errors"}
-    return {
-        "version": 1,
-        "storage": {"path": str(folder / "data")},
-        "api": {"host": "127.0.0.1", "port": free_port()},
-        "monitoring": dict.fromkeys(
-            ("interval_seconds", "analysis_interval_seconds", "optimization_interval_seconds", "execution_interval_seconds"), 0.5
-        ),
-        "corrective_action_cooldown_seconds": 3600,  # the other policy does not get its turn
-        "decision": {"verify_seconds": 4},
-        "elements": [
-            {
-                "name": "fragile",
-                "sensors": [{"type": "http_json", "url": f"{url}/stats", "metrics": metrics}],
-                "levers": [lever],
-                "guards": [{"metric_name": "fragile_error_ratio", "max": 0.05}],
-            }
-        ],
-        "goals": [{"metric_name": "fragile_wait_seconds", "target_value": 0.04, "direction": "minimize"}],
-    }
+    another = 3600.0  # seconds: the other policy does not get its turn
+    return configuration(folder, stats_of(url), lever, target=0.04, cooldown=another)

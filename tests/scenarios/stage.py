@@ -41,18 +41,12 @@ goals: [{{metric_name: shop_p95_seconds, target_value: 0.2, direction: minimize}
 """
 
 
-class Shop:
-    """`workers` helps, `log_level` does nothing, `batch` breaks the error guard beyond 8.
+class Levered:
+    """A plant's levers: every value that was ever set is in `sets`; `began` is when its first step was."""
 
-    From `fault_at` (s) on the load is `surge` fold.
-    """
-
-    def __init__(self, seed=0, fault_at=math.inf, surge=3.0, noise=0.08, workers=2):
-        self.levers = {"workers": workers, "log_level": "info", "batch": 4}
+    def __init__(self, seed, **levers):
+        self.levers, self.sets, self.began = levers, [], None
         self.rng = np.random.default_rng(seed)
-        self.fault_at, self.surge, self.noise = fault_at, surge, noise
-        self.sets, self.spoil, self.dead = [], None, False
-        self.started = None
 
     def get(self, lever):
         return self.levers[lever]
@@ -61,11 +55,28 @@ class Shop:
         self.sets.append((lever, value))
         self.levers[lever] = value
 
+    def since(self, now):
+        """Seconds since the first step."""
+        self.began = now if self.began is None else self.began
+        return now - self.began
+
+
+class Shop(Levered):
+    """`workers` helps, `log_level` does nothing, `batch` breaks the error guard beyond 8.
+
+    From `fault_at` (s) on the load is `surge` fold.
+    """
+
+    def __init__(self, seed=0, fault_at=math.inf, surge=3.0, noise=0.08, workers=2):
+        super().__init__(seed, workers=workers, log_level="info", batch=4)
+        self.fault_at, self.surge, self.noise = fault_at, surge, noise
+        self.spoil, self.dead = None, False
+
     def step(self, now, dt):
-        self.started = now if self.started is None else self.started
+        since = self.since(now)
         if self.dead:
             raise RuntimeError("HTTP 500")
-        load = 2.0 * (self.surge if now - self.started >= self.fault_at else 1.0)
+        load = 2.0 * (self.surge if since >= self.fault_at else 1.0)
         p95 = 0.1 * max(1.0, load / self.levers["workers"]) ** 1.5 * (1 + self.rng.normal(0, self.noise))
         over = max(0, self.levers["batch"] - 8)
         metrics = {"shop_p95_seconds": p95, "shop_error_ratio": abs(self.rng.normal(0.002, 0.0005)) + 0.02 * over}

@@ -14,9 +14,8 @@ class Creeping(Shop):
     """Latency grows steadily, by as much as one worker more takes away in an hour."""
 
     def step(self, now, dt):
-        self.started = now if self.started is None else self.started
         metrics = super().step(now, dt)
-        creep = 0.05 * (now - self.started) / 3600.0
+        creep = 0.05 * self.since(now) / 3600.0
         p95 = (0.10 + creep) * 2.0 / self.levers["workers"] * (1 + self.rng.normal(0, 0.01))
         return {**metrics, "shop_p95_seconds": p95}
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 
+from scenarios.stage import Levered
 from trimtab.assembly.wiring import Stores, assemble
 from trimtab.cli.simulate import simulate as simulate_command
 from trimtab.config import load
@@ -43,23 +43,15 @@ goals: [{{metric_name: web_p95_seconds, target_value: 0.5, direction: minimize}}
 """
 
 
-class Web:
+class Web(Levered):
     """Servers of ten requests a second; `load` of seconds since the start. Errors where `spoils` says so of servers."""
 
     def __init__(self, load=lambda s: 15.0, spoils=lambda servers: False, seed=0):
-        self.levers, self.load, self.spoils = {"servers": 2, "cache": 5}, load, spoils
-        self.rng, self.sets, self.began = np.random.default_rng(seed), [], None
-
-    def get(self, lever):
-        return self.levers[lever]
-
-    def set(self, lever, value):
-        self.sets.append((lever, value))
-        self.levers[lever] = value
+        super().__init__(seed, servers=2, cache=5)
+        self.load, self.spoils = load, spoils
 
     def step(self, now, dt):
-        self.began = now if self.began is None else self.began
-        rate = self.load(now - self.began)
+        rate = self.load(self.since(now))
         used = rate / (10.0 * self.levers["servers"])
         p95 = 0.1 * max(1.0, used) ** 3 * (1 + self.rng.normal(0, 0.05)) / max(0.2, 1.0 - 0.5 * used)
         errors = 0.05 if self.spoils(self.levers["servers"]) else 0.001
