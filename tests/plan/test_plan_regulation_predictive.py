@@ -127,6 +127,27 @@ def test_jumps_that_went_no_further_before_are_not_expected_to_go_further_now():
     assert further[1] < 0.6 * further[0]
 
 
+def test_a_plateau_is_not_expected_to_rise_by_the_jump_that_led_there():
+    rng = np.random.default_rng(7)
+    load = np.concatenate([rng.normal(14.0, 0.3, 30), rng.normal(40.0, 0.5, 10)])
+    foreseen = ways(load, 5)
+    assert foreseen.weights @ (foreseen.paths[:, 3] > 46.0) < 0.03
+    assert foreseen.mean[3] == pytest.approx(40.0, abs=1.0)
+
+
+def test_a_lever_that_acts_at_once_is_known_to_do_so():
+    rng, dimmer = np.random.default_rng(8), np.where(np.arange(40) < 30, 1.0, 0.5)
+    load = rng.normal(20.0, 0.5, 40)
+    used = load * (0.1 + 0.9 * dimmer) / 30.0
+    made = [Move("web/dimmer", 1.0, 0.5, 60.0 * 30.0 + 0.1, "")]
+    seen = view(
+        0.1 * (1.0 + 0.5 * used / (1.0 - used)), load, moves=made, levers=((SERVERS, 3), (DIMMER, 0.5)), web_busy_ratio=used
+    )
+    past, knobs = past_of(seen), knobs_of(seen)
+    belief = learn(past, knobs, seen.moves, missed_rows(past, knobs, seen.moves))
+    assert np.median(belief.leads[1]) == 0.0  # though it is declared to settle in 20 s
+
+
 def test_a_lead_time_that_one_move_has_shown_is_known():
     rng, stood = np.random.default_rng(2), np.where(np.arange(60) < 24, 1.0, 2.0)  # set at 20, serving four samples later
     load = rng.normal(8.0, 0.3, 60)
@@ -149,6 +170,19 @@ def test_a_utilisation_that_is_told_makes_the_capacity_known():
         spread[name] = np.quantile(three, [0.1, 0.5, 0.9])
     assert spread["told"][1] == pytest.approx(30.0, rel=0.15)
     assert np.ptp(np.log(spread["told"])) < 0.6 * np.ptp(np.log(spread["untold"]))
+
+
+def test_the_longer_the_utilisation_is_as_the_formula_says_the_surer_is_the_capacity():
+    rng, spread = np.random.default_rng(9), []
+    for samples in (6, 60):
+        load = rng.normal(20.0, 1.0, samples)
+        used = load / 30.0 * np.exp(rng.normal(0.0, 0.02, samples))
+        seen = view(0.1 * (1.0 + 0.5 * used / (1.0 - used)), load, web_busy_ratio=used)
+        past, knobs = past_of(seen), knobs_of(seen)
+        belief = learn(past, knobs, (), missed_rows(past, knobs, ()))
+        used_by_one = np.log(belief.theta * belief.factor(0, knobs[0], np.array([3.0]))[:, 0])
+        spread.append(float(np.quantile(used_by_one, 0.9) - np.quantile(used_by_one, 0.1)))
+    assert spread[1] < 0.12 < spread[0]
 
 
 def test_what_has_to_be_started_is_given_back_last():

@@ -59,7 +59,8 @@ def ways(load: Array, steps: int) -> Ways:
     """
     out = _standing_out(load)
     foreseen, errors, alike = _trend(load, steps, out)
-    paths = [foreseen + errors, foreseen * _unseen(steps)]
+    highest = np.maximum(foreseen, load.max())  # a rise from lower down leads there again, not as far again from where it led
+    paths = [np.minimum(foreseen + errors, highest), foreseen * _unseen(steps)]
     weights = [alike * alike.size / max(alike.sum(), 1e-12), UNSEEN * RARE / RARE.sum()]
     if out[-1]:
         turned, odds = _turned(load, steps, out)

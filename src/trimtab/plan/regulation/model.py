@@ -33,7 +33,8 @@ SPREAD_LATE = 0.5  # the same while work waits: who waits for whom, and since wh
 SPREAD_BUSY = 0.1  # log scale of what it leaves unexplained of the utilisation that the element tells
 WORTH_OF_HISTORY = 20.0  # samples: more of them say no more than so many, for the formula is only nearly right
 EARLY_LEAD = 120.0  # seconds: scale of a lead time that is not as declared
-UNSURE = 0.15  # relative: by how much capacity may differ all the same, since the formula is only nearly right
+UNSURE = 0.15  # relative: by how much capacity may differ all the same, since the formula is only nearly right,
+UNSURE_LIKE = 5.0  # as if so many samples had said so; the utilisation that an element tells says how nearly
 SOME = 24  # particles that each lead time is tried with
 NEXT_TO_NOTHING = 0.02  # utilisation that is not told from none
 FULL = 0.97  # ρ from which on the steady state is no longer told by the formula
@@ -107,7 +108,7 @@ def learn(past: Past, knobs: Sequence[Knob], moves: Sequence[Move], missed: NDAr
         best[:, 3 + len(knobs) + place] = _leads(past, knobs, stays, best, missed, place)
     n = len(knobs)
     return Posterior(
-        np.exp(best[:, 0] + UNSURE * (2.0 * r_sequence(len(best), 1)[:, 0] - 1.0)),
+        np.exp(best[:, 0] + _unsure(past, knobs, stays, best, missed) * (2.0 * r_sequence(len(best), 1)[:, 0] - 1.0)),
         np.exp(best[:, 1]),
         np.exp(best[:, 2]),
         tuple(_shape(knob, best[:, 3 + place]) for place, knob in enumerate(knobs)),
@@ -115,6 +116,21 @@ def learn(past: Past, knobs: Sequence[Knob], moves: Sequence[Move], missed: NDAr
         np.clip(best[:, -2], 0.0, 1.2),
         backlog,
     )
+
+
+def _unsure(past: Past, knobs: Sequence[Knob], stays: Sequence[_Stays], cloud: Array, missed: NDArray[np.bool_]) -> float:
+    """By how much capacity may differ from what `cloud` says: half the width of an even spread, in logs.
+
+    As believed beforehand, and as the utilisation that the element told was off from the formula (the posterior mean of a
+    variance whose prior is a scaled inverse chi-squared: Gelman et al. 2013, "Bayesian Data Analysis", ch. 2.6).
+    """
+    if past.busy is None:
+        return UNSURE
+    demand = _demand(past, knobs, stays, cloud)
+    rows = past.told & ~_late(missed)
+    off, near = _off_busy(past.busy, demand, cloud[:, -1:]).mean(axis=0)[rows], np.minimum(demand.mean(axis=0)[rows], 1.0)
+    seen = np.sqrt((UNSURE_LIKE * UNSURE**2 + 3.0 * float(off**2 @ near)) / (UNSURE_LIKE + off.size))
+    return float(min(UNSURE, seen))  # a ratio that tells something else says nothing
 
 
 def _leads(
@@ -190,20 +206,18 @@ def _prior_lead(knob: Knob, u: Array) -> Array:
     declared = knob.spec.settle_seconds
     sure = 0.3 if counted(knob) else 0.85
     later = declared - EARLY_LEAD * np.log(np.maximum(1.0 - (u - sure) / (1.0 - sure), 1e-2))
-    return np.asarray(np.where(u < sure, declared * (0.5 + u / sure), later))
+    return np.asarray(np.where(u < sure, 1.5 * declared * u / sure, later))
 
 
 def _explain(
     past: Past, knobs: Sequence[Knob], stays: Sequence[_Stays], cloud: Array, missed: NDArray[np.bool_]
 ) -> tuple[Array, Array]:
     """The log likelihood (s,) of each particle, and the backlog (s,) that it would see now."""
-    n = len(knobs)
-    late = np.asarray(missed | np.concatenate([[False], missed[:-1]]))
-    demand = np.exp(cloud[:, :1]) * past.load[np.newaxis, :]  # (s, n)
+    late = _late(missed)
     bend = np.exp(cloud[:, 2:3]) * np.ones((1, past.load.size))
     light, lighter = np.ones(bend.shape), cloud[:, -2:-1]
-    for place, (knob, stood) in enumerate(zip(knobs, stays, strict=True)):
-        by = _felt_factor(knob, stood, _shape(knob, cloud[:, 3 + place]), cloud[:, 3 + n + place])
+    demand = np.exp(cloud[:, :1]) * past.load[np.newaxis, :]  # (s, n)
+    for knob, by in zip(knobs, _felt_factors(knobs, stays, cloud), strict=True):
         demand = demand * by
         bend = bend * crowding(knob, by)
         light = light * lightening(knob, by, lighter)
@@ -228,9 +242,19 @@ def _told_busy(busy: Array, demand: Array, part: Array, late: NDArray[np.bool_])
 
     While work waits it tells nothing but that.
     """
-    says = np.minimum(demand, 1.0) * np.exp(part)
-    off = np.log(busy + NEXT_TO_NOTHING)[np.newaxis, :] - np.log(says + NEXT_TO_NOTHING)
+    off = _off_busy(busy, demand, part)
     return np.asarray(-2.5 * np.log1p((off / SPREAD_BUSY) ** 2 / 4.0) * ~late)
+
+
+def _off_busy(busy: Array, demand: Array, part: Array) -> Array:
+    """The log (s, n) of the utilisation that the element tells over the one that is expected."""
+    says = np.minimum(demand, 1.0) * np.exp(part)
+    return np.asarray(np.log(busy + NEXT_TO_NOTHING)[np.newaxis, :] - np.log(says + NEXT_TO_NOTHING))
+
+
+def _late(missed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Rows (n,) in which work waits, or has just been worked off."""
+    return np.asarray(missed | np.concatenate([[False], missed[:-1]]))
 
 
 def reach_of(past: Past, demand: Array, waiting: Array, steady: Array, bend: Array, load: Array) -> Array:
@@ -256,6 +280,20 @@ def _stays(past: Past, knob: Knob, when: Array, values: Array) -> _Stays:
     leads = past.every * LEADS if when.size else np.zeros(1)
     stood = np.stack([felt(past.times, past.every, when, values, knob.help, lead) for lead in leads.tolist()])
     return _Stays(positions, leads, np.stack([(stood == position).mean(axis=2) for position in positions], axis=2))
+
+
+def _demand(past: Past, knobs: Sequence[Knob], stays: Sequence[_Stays], cloud: Array) -> Array:
+    """The utilisation (s, n) that each particle sees in each row."""
+    return np.asarray(np.exp(cloud[:, :1]) * past.load[np.newaxis, :] * np.prod(_felt_factors(knobs, stays, cloud), axis=0))
+
+
+def _felt_factors(knobs: Sequence[Knob], stays: Sequence[_Stays], cloud: Array) -> list[Array]:
+    """(s, n) for each knob: its factor in each row."""
+    n = len(knobs)
+    return [
+        _felt_factor(knob, stood, _shape(knob, cloud[:, 3 + place]), cloud[:, 3 + n + place])
+        for place, (knob, stood) in enumerate(zip(knobs, stays, strict=True))
+    ]
 
 
 def _felt_factor(knob: Knob, stays: _Stays, shape: Array, leads: Array) -> Array:
