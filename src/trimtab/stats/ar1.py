@@ -4,7 +4,8 @@
 
 Estimated on what is left within each regime. The estimate of ρ is lifted against its small-sample bias −(1 + 3ρ)/n (Marriott &
 Pope 1954; Kendall 1954), drawn towards ½ as long as data are few, and raised by one standard error √((1 − ρ²)/n) (Bartlett 1946):
-an autocorrelation taken too low makes verdicts boast, one taken too high makes them wait.
+an autocorrelation taken too low makes verdicts boast, one taken too high makes them wait. The core of a long history is taken as
+it is: placebos keep its verdicts from boasting, and what is raised would let extremes linger for longer than they do.
 """
 
 from __future__ import annotations
@@ -30,17 +31,22 @@ CORE_LEAST = 0.5  # share of the samples; with fewer, episodes are the rule
 
 @dataclass(frozen=True, slots=True)
 class Ar1:
-    """`rho` per sampling interval, `sd` of the series around its level (units of y), `df` degrees of freedom of `sd`."""
+    """`rho` per sampling interval, `sd` of the series around its level (units of y), `df` degrees of freedom of `sd`.
+
+    `slow`: whether something slow goes on under the noise, so that an extreme lingers for longer than `rho` says.
+    """
 
     rho: float
     sd: float
     df: float
+    slow: bool = False
 
 
-def fit_ar1(y: Array, starts: tuple[int, ...] = (0,), floor: float = 0.0) -> Ar1:
+def fit_ar1(y: Array, starts: tuple[int, ...] = (0,), floor: float = 0.0, raised: float = 1.0) -> Ar1:
     """Fit around the mean of every regime; `starts` are the indices at which regimes begin (the first is 0). `y` (n,) finite.
 
-    `floor` (units of y) is the least `sd` believed in: a metric that never varied is not infinitely certain.
+    `floor` (units of y) is the least `sd` believed in: a metric that never varied is not infinitely certain. `raised`: by so many
+    standard errors ρ is.
 
     >>> fit = fit_ar1(np.tile([1.0, 2.0, 1.0, 3.0], 50))
     >>> fit.rho < 0.1, round(fit.sd, 1)
@@ -51,11 +57,11 @@ def fit_ar1(y: Array, starts: tuple[int, ...] = (0,), floor: float = 0.0) -> Ar1
     square = float(rest @ rest)
     df = max(1.0, n - regimes - 1.0)
     if square <= 0.0:
-        return Ar1(_cautious(0.0, n, regimes), floor, df)
+        return Ar1(_corrected(0.0, n, regimes, raised), floor, df)
     pairs = rest[1:] * rest[:-1]
     if regimes > 1:
         pairs = np.delete(pairs, np.asarray(starts[1:]) - 1)
-    rho = _cautious(float(pairs.sum()) / square, n, regimes)
+    rho = _corrected(float(pairs.sum()) / square, n, regimes, raised)
     lost = min(0.5, regimes * (1.0 + rho) / (1.0 - rho) / n)  # share of the variance that the fitted means took along
     return Ar1(rho, max(floor, math.sqrt(square / n / (1.0 - lost))), df)
 
@@ -67,13 +73,13 @@ def fit_core(y: Array, floor: float = 0.0) -> tuple[float, Ar1]:
     inside = np.convolve(off, np.ones(CORE_RUN)) < 0.5
     n = int(inside.sum())
     if n < CORE_LEAST * y.size:
-        return float(y.mean()), fit_ar1(y, floor=floor)
+        return float(y.mean()), fit_ar1(y, floor=floor, raised=0.0)
     level = float(y[inside].mean())
     if n == y.size:
-        return level, _with_slow_part(fit_ar1(y, floor=floor), y - level, inside)
+        return level, _with_slow_part(fit_ar1(y, floor=floor, raised=0.0), y - level, inside)
     rest = np.where(inside, y - level, 0.0)
     square, pairs = float(rest @ rest) / n, max(1, int((inside[1:] & inside[:-1]).sum()))
-    rho = _cautious(float(rest[1:] @ rest[:-1]) / pairs / square if square > 0.0 else 0.0, n, 1)
+    rho = _corrected(float(rest[1:] @ rest[:-1]) / pairs / square if square > 0.0 else 0.0, n, 1, 0.0)
     return level, _with_slow_part(Ar1(rho, max(floor, math.sqrt(square)), max(1.0, n - 2.0)), rest, inside)
 
 
@@ -88,7 +94,7 @@ def _with_slow_part(fit: Ar1, rest: Array, inside: NDArray[np.bool_]) -> Ar1:
         return fit
     seen = float(np.square(rest[whole].reshape(-1, BLOCK)[kept].mean(axis=1)).mean())
     more = seen * level_precision(BLOCK, fit.rho) / fit.sd**2
-    return replace(fit, sd=fit.sd * math.sqrt(more)) if more > SLOW else fit
+    return replace(fit, sd=fit.sd * math.sqrt(more), slow=True) if more > SLOW else fit
 
 
 def within(y: Array, starts: tuple[int, ...]) -> Array:
@@ -107,7 +113,7 @@ def level_precision(n: int, rho: float) -> float:
     return 1.0 + (n - 1.0) * (1.0 - rho) / (1.0 + rho)
 
 
-def _cautious(rho: float, n: int, regimes: int) -> float:
+def _corrected(rho: float, n: int, regimes: int, raised: float) -> float:
     unbiased = rho + (1.0 + 3.0 * rho) * regimes / n
     drawn = (n * min(1.0, unbiased) + PRIOR_SAMPLES * PRIOR_RHO) / (n + PRIOR_SAMPLES)
-    return min(MAX_RHO, max(0.0, drawn + math.sqrt(max(0.0, 1.0 - drawn * drawn) / n)))
+    return min(MAX_RHO, max(0.0, drawn + raised * math.sqrt(max(0.0, 1.0 - drawn * drawn) / n)))

@@ -72,6 +72,7 @@ class Null:
     bars: int = 0  # which credit it stands against: +1 that of rises, −1 that of falls, 0 both
     reach: float = math.inf  # values count as no further than this from the level
     widen: tuple[float, float] = (1.0, 1.0)  # factors on the standard errors of rises and falls
+    slow: bool = False  # whether something slow goes on under the noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ def _louder(null: Null, factor: float) -> Null:
 def _stationary(y: Array, floor: float, variance: float) -> Null:
     level, fit = fit_core(y, floor) if y.size >= LONG else (float(y.mean()), fit_ar1(y, floor=floor))
     uncertain = 1.0 / level_precision(y.size, fit.rho) + variance / fit.sd**2
-    return Null(level, uncertain, fit.rho, fit.sd, fit.df, float(y[-1]))
+    return Null(level, uncertain, fit.rho, fit.sd, fit.df, float(y[-1]), slow=fit.slow)
 
 
 def _current_regime(y: Array, starts: tuple[int, ...], floor: float, variance: float) -> Null:

@@ -1,10 +1,11 @@
 """Would an account have fooled itself in the series' own past? Then its intervals are widened until it would not have.
 
 Actions that never happened are placed at the extremes of the history, where one would have acted, and the evidence is followed
-over all looks. The standard errors are multiplied by the third largest |t| / critical t that these placebos reach, for rises and
-falls apart: bursts, shifts and heavy tails that the AR(1) account does not know pay for themselves. Never below 1. Where levels
-are proven to shift, noise is lopsided or of changing size, or the third is far above 1, by the largest. Fisher (1935),
-randomisation inference; the maximum over looks makes it valid at every peek. Silent where history is short.
+over all looks. The standard errors are multiplied by the fourth largest |t| / critical t that these placebos reach (with its
+neighbours, as a single one is mostly chance), for rises and falls apart: bursts, shifts and heavy tails that the AR(1) account
+does not know pay for themselves. Never below 1. By the largest where levels are proven to shift, where noise is lopsided, of
+changing size or hides something slow, and where the fourth is far above 1: one acts at worse moments than most of these. Fisher
+(1935), randomisation inference; the maximum over looks makes it valid at every peek. Silent where history is short.
 
 Where that costs much, the account gets a second view, with values clipped `REACH` deviations from its level, as Huber (1964)
 bounds what a single value may say: an episode then counts by how long it lasts, not by how high it rises. Each view is
@@ -64,7 +65,7 @@ def calibrated(past: Past, alpha: float) -> tuple[Views, ...]:
     if past.y.size < LEAST_SAMPLES:
         return tuple((null,) for null in past.nulls)
     whole = past.reverts or past.goes_on
-    placebos = _placebos(past, alpha, upper=bool(past.y[-TRIGGER:].mean() >= whole.level))
+    placebos = _placebos(past, whole, alpha)
     own = _views(placebos, whole, None) if past.reverts is not None else ()
     local = own
     if past.reverts is not past.goes_on:
@@ -79,11 +80,12 @@ def _like(null: Null, view: Null) -> Null:
     return replace(null, reach=view.reach, widen=view.widen)
 
 
-def _placebos(past: Past, alpha: float, *, upper: bool) -> Placebos:
+def _placebos(past: Past, whole: Null, alpha: float) -> Placebos:
+    upper = bool(past.y[-TRIGGER:].mean() >= whole.level)
     horizon = min(HORIZON, past.y.size // LEAST_WINDOWS)
     moments = extremes(past.y, max(TRIGGER, horizon // 2), past.y.size - horizon - 1, upper=upper)
     loud = None if past.volatility is None else past.volatility.squares
-    uneven = past.shifted or past.volatility is not None or lopsided(past.y)
+    uneven = past.shifted or past.volatility is not None or whole.slow or lopsided(past.y)
     rank = WORST if uneven else BY_CHANCE
     return Placebos(past.y, loud, moments, horizon, alpha, rank)
 
@@ -122,9 +124,10 @@ def widening(placebos: Placebos, null: Null, run: int | None) -> tuple[float, fl
 
 
 def _factor(ratios: Array, rank: int) -> float:
-    """The ratio of a rank from above; where even the third is far above 1, the largest."""
-    chosen = float(np.sort(ratios)[-rank])
-    return max(1.0, chosen if chosen < COSTLY else float(ratios.max()))
+    """The ratio of a rank from above, with its neighbours; where it is far above 1, the largest."""
+    ascending = np.sort(ratios)
+    chosen = float(ascending[-1] if rank == WORST else ascending[-rank - 1 : -rank + 2].mean())
+    return max(1.0, chosen if chosen < COSTLY else float(ascending[-1]))
 
 
 def extremes(y: Array, stretch: int, end: int, *, upper: bool) -> NDArray[np.intp]:
