@@ -14,7 +14,9 @@ from trimtab.stats import (
     change_points,
     critical_t,
     difference_noise,
+    find_rhythm,
     fit_ar1,
+    fit_core,
     least_surprise,
     level_precision,
     log_e,
@@ -81,6 +83,14 @@ def test_shifts_are_found_where_they_are(levels: list[int], starts: tuple[int, .
     assert hits >= 18
 
 
+def test_what_bends_goes_on_as_it_went_last() -> None:
+    t, x = 30.0 * np.arange(4000), np.linspace(0.0, 1.0, 4000)
+    for level, last in ((40.0 * x, 40.0), (40.0 * x * x, 80.0), (40.0 * np.expm1(x), 40.0 * math.e)):
+        rhythm = find_rhythm(t, 100.0 + level + ar1(4, 4000, 0.3), 0.01)
+        assert rhythm is not None
+        assert rhythm.slope * t[-1] == pytest.approx(last, rel=0.15)
+
+
 @pytest.mark.parametrize("n", [4, 6, 7, 100, 128, 129, 1000])
 def test_one_search_for_several_chances_finds_what_one_each_would(n: int) -> None:
     y = ar1(5, n, 0.3) + 4.0 * (np.arange(n) // 40 % 2)
@@ -93,6 +103,21 @@ def test_one_search_for_several_chances_finds_what_one_each_would(n: int) -> Non
 @pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
 def test_stationary_noise_has_one_regime(rho: float) -> None:
     assert sum(len(change_points(ar1(seed, 2000, rho), 0.01)) > 1 for seed in range(20)) <= 1
+
+
+@pytest.mark.parametrize("rho", [0.5, 0.9, 0.98])
+def test_the_autocorrelation_of_a_long_history_is_not_raised(rho: float) -> None:
+    fits = [(fit_core(y)[1], fit_ar1(y)) for y in (ar1(seed, 4000, rho) for seed in range(20))]
+    error = math.sqrt((1.0 - rho * rho) / 4000)
+    assert np.mean([core.rho for core, _ in fits]) == pytest.approx(rho, abs=error)
+    assert all(core.rho < fit.rho - 0.9 * error for core, fit in fits)
+    assert not any(core.slow for core, _ in fits)
+
+
+def test_something_slow_under_the_noise_is_seen_in_means_of_many() -> None:
+    fit = fit_core(ar1(1, 4000, 0.95) + 2.0 * ar1(2, 4000, 0.0))[1]
+    assert fit.slow
+    assert fit.sd > 2.5
 
 
 def test_differences_see_the_noise_behind_shifts() -> None:

@@ -6,7 +6,8 @@ The history is cut, backwards from its end, into whole cycles of BINS bins. The 
 K is the one that best foretells each cycle from the others, and there is no profile at all unless that explains half of what bins
 vary (cross-validation, Stone 1974). What is left of a cycle is measured against the profile of the *other* cycles, so that the
 past shows the errors that a forecast makes. A trend is believed where all four quarters of the history go its way, each at least
-half as far as the mean one, further than AR(1) noise of what is left could go, and where only noise is left.
+half as far as the mean one, further than AR(1) noise of what is left could go, and where only noise is left. Where the slope of
+the newer half is another, that half is asked in its place: what bends goes on as it went last.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ PER_BIN = 3.0  # samples a bin needs on average
 TREND_Z = 5.0  # standard errors; the largest of many slopes that noise shows
 SHARES = (1.0, 0.5, 0.25)  # of the history that a trend may fill
 ALONE = 1.5  # times the noise that differences show: more is left where steps, not a slope, brought it here
+BENT = 3.0 * np.sqrt(7.0)  # standard errors of a slope; that of the newer half differs from it by √7 of them
 STEADY = 0.5  # no quarter moves less than this share of the mean quarter
 
 
@@ -157,27 +159,36 @@ def _interpolated(profile: Array, phase: Array) -> Array:
 
 
 def _trend(t: Array, y: Array, floor: float) -> tuple[float, float]:
-    """Slope per second, and the time since when: of the whole history, or else of its newer half or quarter."""
+    """Slope per second, and the time since when: of the whole history; where that shows none, or bends, of a newer part."""
+    found = (0.0, float(t[0]))
     for share in SHARES:
         begin = int(t.size * (1.0 - share))
-        slope = _steady_slope(t[begin:], y[begin:], floor)
+        slope, bends = _steady_slope(t[begin:], y[begin:], floor)
         if slope != 0.0:
-            return slope, float(t[begin])
-    return 0.0, float(t[0])
+            found = slope, float(t[begin])
+            if not bends:
+                break
+    return found
 
 
-def _steady_slope(t: Array, y: Array, floor: float) -> float:
-    """Slope per second of a trend that every quarter follows and noise cannot explain; otherwise 0."""
+def _steady_slope(t: Array, y: Array, floor: float) -> tuple[float, bool]:
+    """Slope per second of a trend that every quarter follows and noise cannot explain, otherwise 0; and whether it bends."""
     quarters = np.asarray([part.mean() for part in np.array_split(y, 4)])
     steps = np.diff(quarters)
     if np.min(steps * np.sign(steps.sum())) < STEADY * abs(steps.mean()):
-        return 0.0
-    x = t - t.mean()
-    slope = float(x @ (y - y.mean()) / (x @ x))
-    left = y - y.mean() - slope * x
+        return 0.0, False
+    slope, left, square = _line(t, y)
     fit = fit_ar1(left, floor=floor)
     noise = difference_noise(left, floor)
     if fit.sd > ALONE * noise.step / np.sqrt(2.0 * (1.0 - noise.rho)):
-        return 0.0
-    error = fit.sd / np.sqrt(level_precision(y.size, fit.rho) * float(np.mean(x * x)))
-    return slope if abs(slope) > TREND_Z * error else 0.0
+        return 0.0, False
+    error = fit.sd / np.sqrt(level_precision(y.size, fit.rho) * square)
+    newer = _line(t[t.size // 2 :], y[t.size // 2 :])[0]
+    return (slope, abs(newer - slope) > BENT * error) if abs(slope) > TREND_Z * error else (0.0, False)
+
+
+def _line(t: Array, y: Array) -> tuple[float, Array, float]:
+    """Slope of the straight line through `y` (n,), what it leaves, and the mean square of the times."""
+    x = t - t.mean()
+    slope = float(x @ (y - y.mean()) / (x @ x))
+    return slope, y - y.mean() - slope * x, float(np.mean(x * x))
