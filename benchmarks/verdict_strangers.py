@@ -148,6 +148,11 @@ def periodic_job(rng: np.random.Generator, n: int) -> Array:
     return np.asarray(100.0 + 25.0 * (t % 120 < 10) + ar1(rng, n, 0.3, 5.0))
 
 
+def growth(rng: np.random.Generator, n: int) -> Array:
+    """A trend that bends: it grows, or shrinks, in proportion to itself, to more than twice or less than half in three days."""
+    return np.asarray(100.0 * np.exp(rng.choice([-0.4, 0.4]) * np.linspace(-1, 1, n)) + ar1(rng, n, 0.5, 6.0))
+
+
 def long_memory(rng: np.random.Generator, n: int) -> Array:
     """Fractional noise (d = .35): autocorrelation that never quite ends (Hosking 1981)."""
     lags = np.arange(1, n)
@@ -164,6 +169,7 @@ STRANGERS: dict[str, Series] = {
     "weekly season": weekly, "saw-tooth": saw_tooth, "quantised": quantised, "coarse meter": coarse,
     "loud season": loud_season, "decaying jumps": decaying_jumps, "heavy tails, ρ .8": heavy_ar,
     "latency under load": load_and_latency, "hourly job": periodic_job, "long memory": long_memory,
+    "growth": growth,
 }  # fmt: skip
 
 OPEN: dict[str, str] = {  # families that are known to miss the bar, and why; see docs/verdicts.md

@@ -38,7 +38,7 @@ STEADY = 0.5  # no quarter moves less than this share of the mean quarter
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """Profile and trend. `rest` (n,): the history without them; `variance`: of the profile at one point, in y's units squared."""
+    """Profile and trend. `rest` (n,): the history without them; `variance`: of the two at the end, in y's units squared."""
 
     period: float  # seconds
     origin: float  # time of phase 0, s; the end of the history
@@ -68,13 +68,14 @@ def find_rhythm(t: Array, y: Array, floor: float) -> Rhythm | None:
     origin = float(t[-1]) + median(np.diff(t))
     season = _season(t, y, origin)
     fitted = season.rest if season is not None else y
-    slope, begun = _trend(t, fitted, floor)
-    if season is None and slope == 0.0:
+    trend = _trend(t, fitted, floor)
+    if season is None and trend.slope == 0.0:
         return None
-    trend = slope * (np.maximum(t, begun) - origin)
+    part = trend.slope * (np.maximum(t, trend.begun) - origin)
+    off = (trend.error * 0.5 * (origin - trend.begun)) ** 2  # it turns about its middle
     if season is None:
-        return Rhythm(PERIODS[0], origin, np.empty(0), slope, y - trend, 0.0, begun)
-    return Rhythm(season.period, origin, season.profile, slope, season.rest - trend, season.variance, begun)
+        return Rhythm(PERIODS[0], origin, np.empty(0), trend.slope, y - part, off, trend.begun)
+    return Rhythm(season.period, origin, season.profile, trend.slope, season.rest - part, season.variance + off, trend.begun)
 
 
 def _season(t: Array, y: Array, origin: float) -> Rhythm | None:
@@ -158,33 +159,41 @@ def _interpolated(profile: Array, phase: Array) -> Array:
     return np.asarray(np.interp(phase * FINE, np.arange(FINE + 1), np.append(profile, profile[0])), dtype=np.float64)
 
 
-def _trend(t: Array, y: Array, floor: float) -> tuple[float, float]:
-    """Slope per second, and the time since when: of the whole history; where that shows none, or bends, of a newer part."""
-    found = (0.0, float(t[0]))
+@dataclass(frozen=True, slots=True)
+class _Trend:
+    slope: float  # per second; 0: none
+    error: float = 0.0  # standard error of the slope
+    bends: bool = False  # whether its newer half has another slope
+    begun: float = float("-inf")
+
+
+def _trend(t: Array, y: Array, floor: float) -> _Trend:
+    """The trend of the whole history; where that shows none, or bends, of a newer part."""
+    found = _Trend(0.0, begun=float(t[0]))
     for share in SHARES:
         begin = int(t.size * (1.0 - share))
-        slope, bends = _steady_slope(t[begin:], y[begin:], floor)
-        if slope != 0.0:
-            found = slope, float(t[begin])
-            if not bends:
+        trend = _steady(t[begin:], y[begin:], floor)
+        if trend is not None:
+            found = trend
+            if not trend.bends:
                 break
     return found
 
 
-def _steady_slope(t: Array, y: Array, floor: float) -> tuple[float, bool]:
-    """Slope per second of a trend that every quarter follows and noise cannot explain, otherwise 0; and whether it bends."""
+def _steady(t: Array, y: Array, floor: float) -> _Trend | None:
+    """The trend of `y` (n,) where every quarter follows it and noise cannot explain it."""
     quarters = np.asarray([part.mean() for part in np.array_split(y, 4)])
     steps = np.diff(quarters)
     if np.min(steps * np.sign(steps.sum())) < STEADY * abs(steps.mean()):
-        return 0.0, False
+        return None
     slope, left, square = _line(t, y)
     fit = fit_ar1(left, floor=floor)
     noise = difference_noise(left, floor)
     if fit.sd > ALONE * noise.step / np.sqrt(2.0 * (1.0 - noise.rho)):
-        return 0.0, False
+        return None
     error = fit.sd / np.sqrt(level_precision(y.size, fit.rho) * square)
     newer = _line(t[t.size // 2 :], y[t.size // 2 :])[0]
-    return (slope, abs(newer - slope) > BENT * error) if abs(slope) > TREND_Z * error else (0.0, False)
+    return _Trend(slope, error, abs(newer - slope) > BENT * error, float(t[0])) if abs(slope) > TREND_Z * error else None
 
 
 def _line(t: Array, y: Array) -> tuple[float, Array, float]:
