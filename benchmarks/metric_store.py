@@ -6,7 +6,8 @@ printed as exporters print them; the mix is in the table, every kind also by its
 In the same run DuckDB, which gets the same samples, and Prometheus' TSDB (`promtool`), where they are there.
 
   bar   at least 1.5 million samples/s written, at most 1.8 bytes a sample on the mix of gauges,
-        1 h of 1,000 series in at most 5 ms, 30 days of one series in at most 150 ms from a fresh process
+        1 h of 1,000 series in at most 5 ms: the newest one, hot or half sealed, and past ones, before and after their day is
+        closed (nine of them, spread over the day); 30 days of one series in at most 150 ms from a fresh process
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from trimtab.storage.section import Section, encode
 
 SPEED, BYTES, HOUR_MS, MONTH_MS = 1.5e6, 1.8, 5.0, 150.0
 DAY, STEP = 86_400.0, 30.0
+BACK = 2.3 * 3600.0  # seconds between the past hours that are asked for
 MIX = {"cpu %, 1 decimal": 20, "cpu %, 2 decimals": 15, "memory in pages": 15, "latency s, 3 decimals": 10,
        "latency s, 6 decimals": 10, "queue length": 10, "connections": 10, "constant": 10}  # per cent  # fmt: skip
 BESIDE = ("counter", "byte counter", "ratio n/m, full float", "rate, full float")
@@ -40,18 +42,19 @@ READER = """
 import asyncio, sys, time
 import numpy, zstandard
 from trimtab.storage.metrics import SqliteMetricStore
-path, what, start, end = sys.argv[1], sys.argv[2].split("|"), float(sys.argv[3]), float(sys.argv[4])
+path, what, start, end, back = sys.argv[1], sys.argv[2].split("|"), *map(float, sys.argv[3:6])
 async def main():
     began = time.perf_counter()
     store = SqliteMetricStore(path)
     found = await store.read(what, start, end)
     cold = time.perf_counter() - began
-    took = []
-    for _ in range(9):
-        began = time.perf_counter()
-        found = await store.read(what, start, end)
+    took, used = [], []
+    for turn in range(9):
+        began, busy = time.perf_counter(), time.thread_time()
+        found = await store.read(what, start - back * turn, end - back * turn)
         took.append(time.perf_counter() - began)
-    print(1000 * cold, 1000 * sorted(took)[4], sum(one.times.size for one in found.values()))
+        used.append(time.thread_time() - busy)
+    print(1000 * cold, 1000 * sorted(took)[4], 1000 * sorted(used)[4], sum(one.times.size for one in found.values()))
 asyncio.run(main())
 """
 
@@ -116,10 +119,15 @@ def main() -> int:
         told("… the roll-ups besides", figures["rolled"], "bytes/sample")
         told("… the file, everything included", path.stat().st_size / values.size, "bytes/sample")
         every, last = [one.metric_id for one in known], times[-1]
-        _, warm, count = read(path.with_name("open.db"), every, last - 3600.0, last)
-        missed += told(f"1 h of 1,000 series, the last one sealed ({count:,.0f} samples)", warm, "ms", HOUR_MS)
-        told("… of a day that is closed", read(path, every, last - 3600.0, last)[1], "ms")
-        cold, warm, count = read(asyncio.run(a_month(folder / "month.db", month, rng)), ["shop/gauge_7"], 0.0, 1e12)
+        for what, name, back in (
+            ("1 h of 1,000 series, the newest, half hot", "newest.db", 0.0),
+            ("1 h of 1,000 series, all hot", "hot.db", 0.0),
+            ("1 h of 1,000 series, of a day not closed", "open.db", BACK),
+            ("1 h of 1,000 series, of a day closed", "metrics.db", BACK),
+        ):
+            _, warm, used, _ = read(path.with_name(name), every, last - 3600.0, last, back)
+            missed += told(f"{what} ({used:.1f} ms of CPU)", warm, "ms", HOUR_MS)
+        cold, warm, _, count = read(asyncio.run(a_month(folder / "month.db", month, rng)), ["shop/gauge_7"], 0.0, 1e12)
         missed += told(f"{month} days of one series ({count:,.0f} samples), fresh process", cold, "ms", MONTH_MS)
         told("… the same again", warm, "ms")
         print()
@@ -156,6 +164,8 @@ async def written(path: Path, known: tuple[Series, ...], times: np.ndarray, valu
     steps += pieces(store, float(times[-1]))
     paused = time.perf_counter()
     copy_database(path, path.with_name("open.db"))  # the last day has not been closed yet
+    for name, hot in (("newest.db", 60), ("hot.db", 121)):
+        await unsealed(path.with_name(name), known, times[-240:], values[-240:], hot)
     paused = time.perf_counter() - paused
     steps += pieces(store, float(times[-1]) + DAY)
     everything = time.perf_counter() - began - paused
@@ -174,6 +184,16 @@ async def written(path: Path, known: tuple[Series, ...], times: np.ndarray, valu
     await store.close()
     return {"taken in": values.size / took, "all": values.size / everything, "readings": 59_000 / plain,
             "step": 1000 * max(steps), "bytes": rows[0] / values.size, "rolled": rows[1] / values.size}  # fmt: skip
+
+
+async def unsealed(path: Path, known: tuple[Series, ...], times: np.ndarray, values: np.ndarray, hot: int) -> None:
+    """Write ticks of which the last `hot` stay as they were written, and the others are sealed."""
+    store = SqliteMetricStore(path)
+    for number, (at, row) in enumerate(zip(times.tolist(), values, strict=True)):
+        if number == times.size - hot:
+            pieces(store, at)
+        await store.write_columns(known, at, row)
+    await store.close()
 
 
 def pieces(store: SqliteMetricStore, now: float) -> list[float]:
@@ -200,15 +220,18 @@ async def a_month(path: Path, days: int, rng: np.random.Generator) -> Path:
     return path
 
 
-def read(path: Path, metric_ids: list[str], start: float, end: float) -> tuple[float, float, float]:
-    """(first answer with opening the file, median of further ones, samples), in ms; the best of three fresh processes."""
-    command = [sys.executable, "-c", READER, str(path), "|".join(metric_ids), str(start), str(end)]
+def read(path: Path, metric_ids: list[str], start: float, end: float, back: float = 0.0) -> tuple[float, float, float, float]:
+    """(first answer with opening the file, median of nine further ones, that in CPU, samples), in ms; the best of three processes.
+
+    Each of the nine begins `back` seconds before the one before it.
+    """
+    command = [sys.executable, "-c", READER, str(path), "|".join(metric_ids), str(start), str(end), str(back)]
     answers = []
     for _ in range(3):
         drop_pages(path)
         answers.append(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
-    first, further, count = zip(*(map(float, each) for each in answers), strict=True)
-    return min(first), min(further), count[0]
+    first, further, used, count = zip(*(map(float, each) for each in answers), strict=True)
+    return min(first), min(further), min(used), count[0]
 
 
 def drop_pages(path: Path) -> None:

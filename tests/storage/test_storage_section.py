@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from trimtab.storage.section import Section, decimals, decode, encode
+from trimtab.storage.merging import whole
+from trimtab.storage.section import Section, decimals, encode
+from trimtab.storage.unpacking import Block, decode, unpacked
 
 RNG = np.random.default_rng(3)
 TIMES = 1_763_735_774.0 + 30.0 * np.arange(120)
@@ -46,6 +48,26 @@ def test_sections_lie_one_behind_the_other():
     bodies = [encode(Section(TIMES[:3] + number, np.array([number]), np.full((1, 3), float(number)))) for number in range(4)]
     assert [one.values[0, 0] for one in decode(b"".join(bodies))] == [0.0, 1.0, 2.0, 3.0]
     assert [one.values[0, 0] for one in decode(b"".join(bodies), [2])] == [2.0]
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 1), (0, 70), (1, 119), (50, 51), (119, 120)])
+def test_a_range_is_what_is_cut_out_of_the_whole(first, last):
+    values = np.concatenate([rows for rows, _ in KINDS.values()])
+    body = encode(Section(TIMES, np.arange(len(values)), values), quick=True)
+    (some,) = decode(body, None, TIMES[first], TIMES[last - 1])
+    assert np.array_equal(some.times, TIMES[first:last])
+    assert np.array_equal(some.values.view(np.int64), values[:, first:last].view(np.int64))
+    assert not decode(body, None, TIMES[first] + 1.0, TIMES[first] + 2.0)
+
+
+def test_blocks_of_one_timeline_are_one_and_later_parts_come_last():
+    def block(part, base, times):
+        return Block((0, part), base, None, encode(Section(times, np.arange(2), np.full((2, times.size), float(part)))))
+
+    blocks = [block(1, 10, TIMES), block(7, 10, TIMES), block(1, 20, TIMES), block(3, 20, TIMES + 1.0), block(7, 20, TIMES)]
+    found = [whole(packed) for packed in unpacked(blocks)]
+    assert [one.slots.tolist() for one in found] == [[10, 11, 20, 21], [20, 21], [10, 11, 20, 21]]
+    assert [one.values[0, 0] for one in found] == [1.0, 3.0, 7.0]
 
 
 @pytest.mark.parametrize("cut", [1, 3, 5, 20, 60, -1])

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 
 import numpy as np
 
 from trimtab.domain.metrics import Samples
 from trimtab.storage import metrics_sql as sql
 from trimtab.storage.database import Database
-from trimtab.storage.merging import clipped, joined
+from trimtab.storage.merging import Piece, by_slots, in_a_row, joined
 from trimtab.storage.rollups import COLUMNS, Buckets, in_steps, unrolled
 from trimtab.storage.sealing import STEPS
 from trimtab.storage.section import Integers, Section
@@ -34,7 +35,7 @@ class Ranges:
         if not ids.size or not start <= end:
             return {}
         with self._database.snapshot() as connection:
-            return _by_series(self._sections(connection, ids, start, end))
+            return _by_series(self._pieces(connection, ids, start, end))
 
     def buckets(self, number: int, begin: float, until: float, step: float) -> Buckets:
         """The buckets of `step` seconds of one series from `begin` to `until`, both of which are their bounds.
@@ -54,23 +55,22 @@ class Ranges:
                 parts += self._raw(connection, number, at, until, step)
         return in_steps(parts, step)
 
-    def _sections(self, connection: sqlite3.Connection, ids: Integers, start: float, end: float) -> list[list[Section]]:
+    def _pieces(self, connection: sqlite3.Connection, ids: Integers, start: float, end: float) -> list[Sequence[Piece]]:
         """By where they lie, in order of precedence."""
-        hot = self._shelves.hot(connection.execute(sql.SELECT_HOT, (end, start)), ids)
         return [
             self._takeover.sections(connection, ids, start, end),
-            list(self._shelves.blocks(connection, sql.DAYS, ids, start, end)),
-            list(self._shelves.blocks(connection, sql.PARTS, ids, start, end)),
-            [inside for section in hot if (inside := clipped(section, start, end)) is not None],
+            self._shelves.blocks(connection, sql.DAYS, ids, start, end),
+            self._shelves.blocks(connection, sql.PARTS, ids, start, end),
+            self._shelves.hot(connection.execute(sql.SELECT_HOT, (end, start)), ids, start, end),
         ]
 
     def _raw(self, connection: sqlite3.Connection, number: int, start: float, end: float, step: float) -> list[Buckets]:
-        found = _by_series(self._sections(connection, np.array([number]), start, end)).get(number)
+        found = _by_series(self._pieces(connection, np.array([number]), start, end)).get(number)
         return [] if found is None else [Buckets.of(found.times, found.values[None, :], step)]
 
     def _rolled_up(self, connection: sqlite3.Connection, level: int, number: int, start: float, end: float) -> list[Buckets]:
-        sections = list(self._shelves.blocks(connection, level, np.array([number]), start, end, COLUMNS))
-        return [unrolled(section) for section in joined(sections)]
+        blocks = self._shelves.blocks(connection, level, np.array([number]), start, end, COLUMNS)
+        return [unrolled(section) for section in joined(blocks)]
 
     def _levels(self, connection: sqlite3.Connection, number: int, begin: float, until: float, step: float) -> dict[int, int]:
         """The days that roll-ups serve for, each with the level that does."""
@@ -97,14 +97,20 @@ class Ranges:
         return served
 
 
-def _by_series(places: Iterable[Sequence[Section]]) -> dict[int, Samples]:
+def _by_series(places: Sequence[Sequence[Piece]]) -> dict[int, Samples]:
+    together = by_slots([piece for place in places for piece in place])
+    if together is not None:  # as matrices: a thousand series of the same moments are joined as one
+        return {number: samples for group in together for number, samples in _rows(in_a_row(group))}
     found: dict[int, list[Samples]] = {}
-    for sections in places:
-        for section in joined(sections):  # matrices first: a thousand series are joined as one
-            times = section.times
-            for number, values in zip(section.slots.tolist(), section.values, strict=True):
-                found.setdefault(number, []).append(Samples(times, values))
+    for place in places:
+        for section in joined(place):
+            for number, samples in _rows(section):
+                found.setdefault(number, []).append(samples)
     return {number: parts[0] if len(parts) == 1 else _one(parts) for number, parts in found.items()}
+
+
+def _rows(section: Section) -> Iterator[tuple[int, Samples]]:
+    return zip(section.slots.tolist(), map(Samples, repeat(section.times), section.values), strict=True)
 
 
 def _one(parts: Sequence[Samples]) -> Samples:

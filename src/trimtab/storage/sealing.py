@@ -7,6 +7,7 @@ leaves samples where they were, or where they go; never in neither place, and wh
 from __future__ import annotations
 
 import sqlite3
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,27 +15,29 @@ import numpy as np
 
 from trimtab.storage import metrics_sql as sql
 from trimtab.storage.database import Database
-from trimtab.storage.merging import clipped, joined
+from trimtab.storage.merging import joined
 from trimtab.storage.rollups import rolled_up
 from trimtab.storage.section import Section
 from trimtab.storage.shelves import DAY, LAST_DAY, WIDTH, Shelves, by_shelf_and_day, sealed
 
 SEAL_SAMPLES = 120_000  # hot samples that one step seals: 10 to 30 ms
+SEAL_SLACK = 1.25  # times as many where these are the last: a part of one tick is nearly as dear to read as a whole one
 SEAL_ROWS = 4096
 SLICE_SAMPLES = 50_000  # of a day that one step puts together
+BLOCK_SAMPLES = 12_000  # that a block of a day holds: three hours at 30 s; who asks for one need not unpack half a day
 GRACE = 3600.0  # seconds after its end that a day is left open for what comes late
 STEPS = {sql.FIVE_MINUTES: 300.0, sql.HOURS: 3600.0}  # seconds of a bucket, by level
 DELETE_BATCH = 64  # blocks forgotten per transaction
 
 
 def seal(database: Database, shelves: Shelves) -> int:
-    """Seal the oldest hot rows, at most `SEAL_SAMPLES` of samples and one row; returns how many samples are hot no longer."""
+    """Seal the oldest hot rows, about `SEAL_SAMPLES` of samples; returns how many samples are hot no longer."""
     with database.transaction() as connection:
         rows, samples = _oldest(connection)
         if not rows:
             return 0
         last = rows[-1][0]
-        for shelf, day, sections in by_shelf_and_day(shelves.hot(rows), WIDTH[sql.PARTS]):
+        for shelf, day, sections in by_shelf_and_day(joined(shelves.hot(rows)), WIDTH[sql.PARTS]):
             shelves.put(connection, sql.PARTS, shelf, day, last, sections)
         for table, key, _ in shelves.spoiled:
             if table == "hot":
@@ -45,13 +48,14 @@ def seal(database: Database, shelves: Shelves) -> int:
 
 def _oldest(connection: sqlite3.Connection) -> tuple[list[Sequence[Any]], int]:
     rows: list[Sequence[Any]] = []
-    samples = 0
+    ends = [0]
     for *row, size in connection.execute(sql.OLDEST_HOT, (SEAL_ROWS,)):
-        if rows and samples + size > SEAL_SAMPLES:
-            break
         rows.append(row)
-        samples += size
-    return rows, samples
+        ends.append(ends[-1] + size)
+        if ends[-1] > SEAL_SLACK * SEAL_SAMPLES:
+            count = max(1, bisect_right(ends, SEAL_SAMPLES) - 1)
+            return rows[:count], ends[count]
+    return rows, ends[-1]
 
 
 def close_days(database: Database, shelves: Shelves, now: float) -> Iterator[None]:
@@ -71,10 +75,11 @@ def _close_day(database: Database, shelves: Shelves, shelf: int, day: int) -> It
     with database.snapshot() as connection:
         sources = _sources(connection, keys)
         (horizon,) = connection.execute(sql.HORIZON).fetchone()
-    hours = _hours_of_a_slice(sum(one[3] for one in sources) / max(1.0, series / WIDTH[sql.DAYS]))
+    hours, together = _size_of_a_slice(sum(one[3] for one in sources) / max(1.0, series / WIDTH[sql.DAYS]))
     made: list[tuple[Any, ...]] = []
-    for group in groups:
-        yield from _group(database, shelves, sources, group, day, hours, made, roll=horizon is None or day * DAY >= horizon)
+    for at in range(0, len(groups), together):
+        some = groups[at : at + together]
+        yield from _groups(database, shelves, sources, some, day, hours, made, roll=horizon is None or day * DAY >= horizon)
     with database.transaction() as connection:
         if _sources(connection, keys) != sources:
             return  # more came, or some were pruned, meanwhile: another time
@@ -92,36 +97,36 @@ def _sources(connection: sqlite3.Connection, keys: Sequence[tuple[int, int, int]
     return list(found)  # days first: a part that came later replaces what is in them
 
 
-def _group(
+def _groups(
     database: Database,
     shelves: Shelves,
     sources: Sequence[tuple[Any, ...]],
-    group: int,
+    groups: range,
     day: int,
     hours: int,
     made: list[tuple[Any, ...]],
     *,
     roll: bool,
 ) -> Iterator[None]:
-    """The blocks of one day of `WIDTH[DAYS]` series, appended to `made`, and its roll-ups where `roll`."""
-    ids = np.arange(group * WIDTH[sql.DAYS], (group + 1) * WIDTH[sql.DAYS]) + 1
-    rolled: dict[int, list[Section]] = {level: [] for level in STEPS}
+    """The blocks of one day of some times `WIDTH[DAYS]` series, appended to `made`, and their roll-ups where `roll`."""
+    ids = np.arange(groups.start * WIDTH[sql.DAYS], groups.stop * WIDTH[sql.DAYS]) + 1
+    rolled: dict[tuple[int, int], list[Section]] = {}
     for number, hour in enumerate(range(0, 24, hours)):
         begin, end = day * DAY + 3600.0 * hour, min(day * DAY + 3600.0 * (hour + hours), (day + 1) * DAY)
-        sections = _slice(database, shelves, sources, ids, begin, np.nextafter(end, begin))
-        if sections:
+        found = _slice(database, shelves, sources, ids, begin, np.nextafter(end, begin))
+        for group, _, sections in by_shelf_and_day(found, WIDTH[sql.DAYS]):
             made.append(sealed(sql.DAYS, group, day, number, sections))
-        for level, step in STEPS.items() if roll else ():
-            rolled[level] += [rolled_up(section, step) for section in sections]
+            for level, step in STEPS.items() if roll else ():
+                rolled.setdefault((level, group), []).extend(rolled_up(section, step) for section in sections)
         yield
-    for level, parts in rolled.items():
-        if parts:
-            made.append(sealed(level, group, day, 0, joined(parts)))
+    for (level, group), parts in rolled.items():
+        made.append(sealed(level, group, day, 0, joined(parts)))
 
 
-def _hours_of_a_slice(samples: float) -> int:
-    """How many hours one step puts together of a day that has so many samples of a group."""
-    return int(np.clip(24 * SLICE_SAMPLES / max(samples, 1), 1, 24))
+def _size_of_a_slice(samples: float) -> tuple[int, int]:
+    """Of how many hours, and of how many groups, one step makes blocks of a day that has so many samples of a group."""
+    hours = int(np.clip(24 * BLOCK_SAMPLES / max(samples, 1), 1, 24))
+    return hours, max(1, int(SLICE_SAMPLES / max(samples * hours / 24, 1)))
 
 
 def _slice(
@@ -134,8 +139,7 @@ def _slice(
                 level, shelf = row[1], row[2]
                 slots = ids - 1 - shelf * WIDTH[level]
                 inside = slots[(slots >= 0) & (slots < WIDTH[level])]
-                opened = shelves.opened(row, inside) if inside.size else []
-                found += [part for one in opened if (part := clipped(one, begin, end)) is not None]
+                found += shelves.opened(row, inside, begin, end) if inside.size else []
     return joined(found)
 
 

@@ -1,15 +1,16 @@
-"""A matrix of samples as few bytes: several series over one common timeline, and back. Pure.
+"""A matrix of samples as few bytes: several series over one common timeline. Pure.
 
-Called by `sealing` and by whoever reads a block. Exact: what is read has the bits of what was written, −0.0 included. A row of
-numbers that were printed with a few decimals becomes whole numbers (Afroozeh et al. 2023, "ALP: Adaptive Lossless floating-Point
-Compression"), any other row the whole numbers that its bits are; of these the distance from their level, or from a straight
-line, is kept, whichever is shorter. Low bytes, next bytes and so on lie together (byte-split) and go through zstd.
+Called by `shelves` for whoever seals; the way back is `unpacking`. Exact: what is read has the bits of what was written, −0.0
+included. A row of numbers that were printed with a few decimals becomes whole numbers (Afroozeh et al. 2023, "ALP: Adaptive
+Lossless floating-Point Compression"), any other row the whole numbers that its bits are; of these the distance from their level,
+or from a straight line, is kept, whichever is shorter. Low bytes, next bytes and so on lie together (byte-split) and go through
+zstd.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import zip_longest
@@ -19,22 +20,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from zstandard import ZstdCompressor, ZstdDecompressor
+    from zstandard import ZstdCompressor
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-LEVEL = 3  # zstd: 9 saves 1 % more and takes four times as long
+LEVEL = 1  # zstd: 3 saves nothing here, 9 saves 1 % and takes six times as long
+UNPACKED = 8  # zstd's target length from which on literals stay as they are: a fifth more bytes in a fifth of the time
 WINDOW = 14  # log2 of the bytes that the compressor looks back: a plane's are not much like each other beyond; tables of 170 KB
 SLICE = 1 << 14  # samples that are worked on at once: what lies between takes some hundred kilobytes, however long the section is
 DECIMALS = (0, 1, 2, 3, 4, 5, 6, 9)  # that a row is tried with; exporters print up to six, nanoseconds have nine
 GLANCE = 8  # samples of a row that are looked at before all of it
 EXACT = 2.0**52  # up to here every whole number is a float, and so is the half beside it
 BITS, DELTA = 0x40, 0x80  # flags beside the number of decimals
-_HEAD = struct.Struct("<IHBI")  # samples of each row, rows, byte planes, bytes of the first frame
+HEAD = struct.Struct("<IHBI")  # samples of each row, rows, byte planes, bytes of the first frame
 _FIRST_OF_WIDTH = np.array([1 << (8 * byte) for byte in range(8)], np.uint64)  # the least number that needs so many bytes
-_SCALES = 10.0 ** np.arange(64)  # by the number of decimals
-_ROW = np.dtype([("slot", "<u2"), ("kind", "u1"), ("width", "u1"), ("shift", "u1"), ("base", "<i8"), ("slope", "<i8")])
+ROW = np.dtype([("slot", "<u2"), ("kind", "u1"), ("width", "u1"), ("shift", "u1"), ("base", "<i8"), ("slope", "<i8")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +46,21 @@ class Section:
     slots: NDArray[np.int64]
     values: Floats
 
+    def fill(self, out: Floats) -> None:
+        """Write the samples to `out` (k, n)."""
+        out[:] = self.values
 
-def encode(section: Section) -> bytes:
-    """The bytes of a section of at least one row and one sample.
+
+def encode(section: Section, *, quick: bool = False) -> bytes:
+    """The bytes of a section of at least one row and one sample. `quick`: a fifth more of them, for what is soon sealed anew.
 
     >>> whole = Section(np.arange(3.0), np.array([7]), np.array([[1.5, 2.5, 1.5]]))
+    >>> from trimtab.storage.unpacking import decode
     >>> (again,) = decode(encode(whole))
     >>> again.slots.tolist(), again.values.tolist()
     ([7], [[1.5, 2.5, 1.5]])
     """
+    compress = _compressor(UNPACKED if quick else 0).compress
     times, time_rows = _residuals(section.times[None, :])
     described, pieces = [], []
     for part in _slices(len(section.slots), section.times.size):
@@ -64,30 +71,12 @@ def encode(section: Section) -> bytes:
     rows = np.concatenate(described)
     planes = [b"".join(parts) for parts in zip_longest(*pieces, fillvalue=b"")]
     clock = b"".join(_planes(times, time_rows["width"]))
-    first = _compressor().compress(time_rows.tobytes() + rows.tobytes() + clock)
-    frames = [_compressor().compress(plane) for plane in planes]
-    head = _HEAD.pack(section.times.size, len(rows), len(planes), len(first))
+    first = compress(time_rows.tobytes() + rows.tobytes() + clock)
+    frames = [compress(plane) for plane in planes]
+    head = HEAD.pack(section.times.size, len(rows), len(planes), len(first))
     lengths = np.array([len(frame) for frame in frames], "<u4").tobytes()
     body = b"".join((head, lengths, first, *frames))
     return struct.pack("<I", len(body)) + body
-
-
-def decode(body: bytes, slots: Iterable[int] | None = None) -> Iterator[Section]:
-    """The sections that lie one behind the other in `body`; of each only the rows of `slots`, where these are given.
-
-    Raises `ValueError` where the bytes are none that `encode` made.
-    """
-    wanted = None if slots is None else np.fromiter(slots, np.int64)
-    view, at = memoryview(body), 0
-    try:
-        while at < len(view):
-            (length,) = struct.unpack_from("<I", view, at)
-            found = _decoded(view[at + 4 : at + 4 + length], wanted)
-            at += 4 + length
-            if found is not None:
-                yield found
-    except (struct.error, IndexError, ValueError, _zstd_error()) as exc:
-        raise ValueError(f"not a block: {exc}") from exc
 
 
 def decimals(values: Floats) -> NDArray[np.int64]:
@@ -119,7 +108,7 @@ def _printed(values: Floats, places: int) -> NDArray[np.bool_]:
 def _residuals(values: Floats) -> tuple[NDArray[np.uint64], NDArray[Any]]:
     """What is left of each row once its level or its line is taken away, zigzag; and what brings it back."""
     values = np.ascontiguousarray(values)
-    rows = np.zeros(len(values), _ROW)
+    rows = np.zeros(len(values), ROW)
     places = decimals(values)
     bits = places < 0
     whole = np.empty(values.shape, np.int64)
@@ -144,27 +133,6 @@ def _residuals(values: Floats) -> tuple[NDArray[np.uint64], NDArray[Any]]:
     return left, rows
 
 
-def _restored(left: NDArray[Any], rows: NDArray[Any]) -> Floats:
-    """What `_residuals` was given."""
-    whole: Integers = ((left >> 1) ^ -(left & 1)).view(left.dtype.str.replace("u", "i")).astype(np.int64)
-    line = np.flatnonzero(rows["kind"] & DELTA)
-    if line.size:
-        steps = whole[line]
-        steps[:, 0] = 0
-        steps[:, 1:] += rows["slope"][line, None]
-        whole[line] = np.cumsum(steps, axis=1)
-    whole += rows["base"][:, None]
-    if rows["shift"].any():
-        whole <<= rows["shift"][:, None].astype(np.int64)
-    bits = (rows["kind"] & BITS) != 0
-    if bits.all():
-        return whole.view(np.float64)
-    values: Floats = whole / _SCALES[rows["kind"] & 0x3F][:, None]
-    if bits.any():
-        values[bits] = whole[bits].view(np.float64)
-    return values
-
-
 def _zigzag(values: Integers) -> NDArray[np.uint64]:
     return ((values << 1) ^ (values >> 63)).view(np.uint64)
 
@@ -186,69 +154,18 @@ def _planes(left: NDArray[np.uint64], width: NDArray[np.uint8]) -> Iterator[byte
         yield parts[width > place, :, place].tobytes()
 
 
-def _gathered(planes: Sequence[bytes], width: NDArray[np.uint8], picked: NDArray[np.int64], samples: int) -> NDArray[Any]:
-    """The residuals of the rows `picked`, from the planes of all rows, in as short a type as holds them."""
-    size = next(size for size in (1, 2, 4, 8) if size >= len(planes))
-    parts = np.zeros((picked.size, samples, size), np.uint8)
-    for place, plane in enumerate(planes):
-        has = width > place
-        matrix = np.frombuffer(plane, np.uint8).reshape(-1, samples)
-        mine = has[picked]
-        parts[mine, :, place] = matrix[(np.cumsum(has) - 1)[picked[mine]]]
-    return parts.view(f"<u{size}")[:, :, 0]
-
-
 def _slices(rows: int, samples: int) -> Iterator[slice]:
     """Some rows after the other, of `SLICE` samples together where one row is not longer."""
     step = max(1, SLICE // samples)
     return (slice(first, first + step) for first in range(0, rows, step))
 
 
-def _decoded(body: memoryview, wanted: NDArray[np.int64] | None) -> Section | None:
-    samples, count, planes, first = _HEAD.unpack_from(body)
-    lengths = np.frombuffer(body, "<u4", planes, _HEAD.size)
-    at = _HEAD.size + lengths.nbytes
-    table = (count + 1) * _ROW.itemsize
-    head = _decompressor().decompress(body[at : at + first], max_output_size=table + 8 * samples)
-    rows = np.frombuffer(head, _ROW, count + 1)
-    clock, rows = rows[:1], rows[1:]
-    picked = np.arange(count) if wanted is None else np.flatnonzero(np.isin(rows["slot"], wanted))
-    if not picked.size:
-        return None
-    at += first
-    ends = at + np.cumsum(lengths)
-    sizes = [samples * int((rows["width"] > place).sum()) for place in range(planes)]
-    frames = [
-        _decompressor().decompress(body[end - length : end], max_output_size=size)
-        for end, length, size in zip(ends.tolist(), lengths.tolist(), sizes, strict=True)
-    ]
-    ticks = [head[table + samples * place : table + samples * (place + 1)] for place in range(int(clock["width"][0]))]
-    times = _restored(_gathered(ticks, clock["width"], np.arange(1), samples), clock)[0]
-    values = np.empty((picked.size, samples))
-    for part in _slices(picked.size, samples):
-        values[part] = _restored(_gathered(frames, rows["width"], picked[part], samples), rows[picked[part]])
-    return Section(times, rows["slot"][picked].astype(np.int64), values)
-
-
 @cache
-def _compressor() -> ZstdCompressor:
+def _compressor(target_length: int) -> ZstdCompressor:
     import zstandard  # only who seals or reads a sealed block needs it
 
     plain = zstandard.ZstdCompressionParameters.from_level(
-        LEVEL, window_log=WINDOW, hash_log=WINDOW - 2, chain_log=WINDOW - 2,
+        LEVEL, window_log=WINDOW, hash_log=WINDOW - 2, chain_log=WINDOW - 2, target_length=target_length,
         format=zstandard.FORMAT_ZSTD1_MAGICLESS, write_content_size=False, write_checksum=False,
     )  # fmt: skip
     return zstandard.ZstdCompressor(compression_params=plain)
-
-
-@cache
-def _decompressor() -> ZstdDecompressor:
-    import zstandard
-
-    return zstandard.ZstdDecompressor(format=zstandard.FORMAT_ZSTD1_MAGICLESS)
-
-
-def _zstd_error() -> type[Exception]:
-    import zstandard
-
-    return zstandard.ZstdError

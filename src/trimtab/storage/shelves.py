@@ -6,22 +6,52 @@ written is left out, and told: `Shelves.spoiled` collects it until it is set asi
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trimtab.storage import metrics_sql as sql
-from trimtab.storage.merging import clipped, count, joined, scattered
-from trimtab.storage.section import Floats, Integers, Section, decode, encode
+from trimtab.storage.merging import Piece, clipped, count, scattered
+from trimtab.storage.section import Floats, Integers, Section, encode
+from trimtab.storage.unpacking import Block, Packed, decode, unpacked
 
 DAY = 86_400.0
 WIDTH = (512, 32, 32, 32)  # series in a block, by level
+TURNED = 16  # hot rows that become columns at once
 LAST_DAY = 1_000_000  # some time after the year 4700
+
+
+@dataclass(frozen=True, slots=True)
+class Ticks:
+    """Hot rows of the same series, one moment each, that follow each other: `picked` are the wanted ones of each row."""
+
+    slots: Integers
+    picked: Integers | None
+    ticks: list[float]
+    values: list[bytes]
+
+    @property
+    def times(self) -> Floats:
+        """(n,)."""
+        return np.array(self.ticks)
+
+    def add(self, at: float, values: bytes) -> None:
+        """The row of a later moment."""
+        self.ticks.append(at)
+        self.values.append(values)
+
+    def fill(self, out: Floats) -> None:
+        """Write the samples to `out` (k, n), some rows at a time: one would write to as many places far apart."""
+        for at in range(0, len(self.values), TURNED):
+            some = self.values[at : at + TURNED]
+            turned = np.frombuffer(b"".join(some), np.float64).reshape(len(some), -1).T
+            out[:, at : at + TURNED] = turned if self.picked is None else turned[self.picked]
 
 
 class Shelves:
@@ -38,26 +68,33 @@ class Shelves:
         first, last = (times[0], times[0]) if times.size == 1 else (times.min(), times.max())
         connection.execute(sql.INSERT_HOT, (number, float(first), float(last), values.size, _sum_of(number, *blobs), *blobs))
 
-    def hot(self, rows: Iterable[Sequence[Any]], wanted: Integers | None = None) -> list[Section]:
-        """The samples of hot rows, of the series `wanted` only, joined; slots are the numbers of series."""
-        sections: list[Section] = []
-        seen: dict[bytes, tuple[Integers, NDArray[np.bool_] | None]] = {}  # most rows are of the same series
+    def hot(
+        self, rows: Iterable[Sequence[Any]], wanted: Integers | None = None, start: float = -math.inf, end: float = math.inf
+    ) -> list[Piece]:
+        """The samples of hot rows in a range, of the series `wanted` only; slots are the numbers of series."""
+        pieces: list[Piece] = []
+        seen: dict[bytes, tuple[Integers, Integers | None]] = {}
+        before = b""
         for number, checksum, *blobs in rows:
             if not self.sound_hot(number, checksum, *blobs):
                 continue
-            if blobs[0] not in seen:
-                seen[blobs[0]] = _picked(np.frombuffer(blobs[0], "<i4").astype(np.int64), wanted)
-            ids, picked = seen[blobs[0]]
+            if blobs[0] != before:  # most rows are of the same series as the one before
+                before = blobs[0]
+                if before not in seen:
+                    seen[before] = _picked(np.frombuffer(before, "<i4").astype(np.int64), wanted)
+                ids, picked = seen[before]
+            times = np.frombuffer(blobs[1], np.float64)
             if not ids.size:
                 continue
-            times, values = (np.frombuffer(blob, np.float64) for blob in blobs[1:])
-            if picked is not None:
-                values, times = values[picked], times if times.size == 1 else times[picked]
-            if times.size == 1:
-                sections.append(Section(times, ids, values[:, None]))
-            else:
-                sections += scattered(ids, times, values)
-        return joined(sections)
+            if times.size > 1:
+                values = np.frombuffer(blobs[2], np.float64)
+                some = (ids, times, values) if picked is None else (ids, times[picked], values[picked])
+                pieces += [inside for one in scattered(*some) if (inside := clipped(one, start, end)) is not None]
+            elif pieces and isinstance(last := pieces[-1], Ticks) and last.slots is ids and last.ticks[-1] < times[0]:
+                last.add(times[0], blobs[2])
+            elif start <= times[0] <= end:
+                pieces.append(Ticks(ids, picked, [times[0]], [blobs[2]]))
+        return pieces
 
     def sound_hot(self, number: int, checksum: int, *blobs: bytes) -> bool:
         """Whether a hot row is what was written."""
@@ -74,25 +111,36 @@ class Shelves:
 
     def blocks(
         self, connection: sqlite3.Connection, level: int, ids: Integers, start: float, end: float, columns: int = 1
-    ) -> Iterator[Section]:
-        """What blocks of one level hold of these series in a range, in order of their parts. `columns` rows make up a series."""
-        width, days = WIDTH[level], (day_of(start), day_of(end))
-        for shelf in np.unique((ids - 1) // width).tolist():
-            mine = ids[(ids - 1) // width == shelf]
-            slots = ((mine - 1 - shelf * width)[:, None] * columns + np.arange(columns)).ravel()
-            whole = slots.size == width * columns
-            for row in connection.execute(sql.SELECT_BLOCKS, (level, shelf, *days, end, start)):
-                for section in self.opened(row, None if whole else slots, columns):
-                    if (inside := clipped(section, start, end)) is not None:
-                        yield inside
+    ) -> list[Packed]:
+        """What blocks of one level hold of these series in a range, later parts behind. `columns` rows make up a series."""
+        return unpacked(self._blocks(connection, level, np.sort(ids), start, end, columns), start, end)
 
-    def opened(self, row: Sequence[Any], slots: Integers | None = None, columns: int = 1) -> list[Section]:
-        """The sections of a block; none where it is damaged."""
+    def _blocks(
+        self, connection: sqlite3.Connection, level: int, ids: Integers, start: float, end: float, columns: int
+    ) -> Iterator[Block]:
+        width, days = WIDTH[level], (day_of(start), day_of(end))
+        shelves = (ids - 1) // width
+        for mine in np.split(ids, np.flatnonzero(np.diff(shelves)) + 1):
+            shelf = int(mine[0] - 1) // width
+            base = shelf * width + 1
+            wanted = None
+            if mine.size < width:
+                wanted = np.zeros(width, np.bool_)
+                wanted[mine - base] = True
+                wanted = wanted.repeat(columns)
+            for row in connection.execute(sql.SELECT_BLOCKS, (level, shelf, *days, end, start)):
+                if self.sound_block(row):
+                    yield Block((row[3], row[4]), base * columns, wanted, row[6])
+
+    def opened(
+        self, row: Sequence[Any], slots: Integers | None = None, start: float = -math.inf, end: float = math.inf
+    ) -> list[Section]:
+        """The sections of a block, as far as they lie in the range; none where it is damaged."""
         _, level, shelf, _, _, _, body = row
-        base = (shelf * WIDTH[level] + 1) * columns
         if not self.sound_block(row):
             return []
-        return [Section(one.times, one.slots + base, one.values) for one in decode(body, slots)]
+        base = (shelf * WIDTH[level] + 1) * (1 if level <= sql.DAYS else 5)
+        return [Section(one.times, one.slots + base, one.values) for one in decode(body, slots, start, end)]
 
     def sound_block(self, row: Sequence[Any]) -> bool:
         """Whether a block is what was sealed."""
@@ -107,7 +155,7 @@ def sealed(level: int, shelf: int, day: int, part: int, sections: Sequence[Secti
     """The row of a block. Slots are the numbers of series; in a roll-up five for each."""
     columns = 1 if level <= sql.DAYS else 5
     base = (shelf * WIDTH[level] + 1) * columns
-    body = b"".join(encode(Section(one.times, one.slots - base, one.values)) for one in sections)
+    body = b"".join(encode(Section(one.times, one.slots - base, one.values), quick=level == sql.PARTS) for one in sections)
     first, last = min(float(one.times[0]) for one in sections), max(float(one.times[-1]) for one in sections)
     return level, shelf, day, part, first, last, count(sections), _sum_of(level, shelf, day, part, body), body
 
@@ -159,9 +207,11 @@ def _days(times: Floats) -> Floats:
     return np.clip(np.clip(times, -1e12, 1e12) // DAY, -LAST_DAY, LAST_DAY)
 
 
-def _picked(ids: Integers, wanted: Integers | None) -> tuple[Integers, NDArray[np.bool_] | None]:
-    picked = None if wanted is None else np.isin(ids, wanted)
-    return (ids, None) if picked is None or picked.all() else (ids[picked], picked)
+def _picked(ids: Integers, wanted: Integers | None) -> tuple[Integers, Integers | None]:
+    """Those of `ids` that are wanted, rising where they can be, and where they stand; None: as they are."""
+    picked = np.arange(ids.size) if wanted is None else np.flatnonzero(np.isin(ids, wanted))
+    picked = picked[np.argsort(ids[picked], kind="stable")]
+    return (ids, None) if np.array_equal(picked, np.arange(ids.size)) else (ids[picked], picked)
 
 
 def _sum_of(*parts: int | bytes) -> int:
