@@ -221,7 +221,7 @@ async def a_month(path: Path, days: int, rng: np.random.Generator) -> Path:
 
 
 def read(path: Path, metric_ids: list[str], start: float, end: float, back: float = 0.0) -> tuple[float, float, float, float]:
-    """(first answer with opening the file, median of nine further ones, that in CPU, samples), in ms; the best of three processes.
+    """(first answer with opening the file, median of nine further ones, in CPU, samples), in ms; the best of three processes.
 
     Each of the nine begins `back` seconds before the one before it.
     """
