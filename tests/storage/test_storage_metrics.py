@@ -78,7 +78,7 @@ def test_the_levels_of_rest(store):
     run(store.tidy(times[-1]))
     assert rows(store, "hot") == 0 and set(levels(store)) == {0}, "the day has not been over for an hour"
     run(store.tidy(times[-1] + sealing.GRACE))
-    assert levels(store) == {0: levels(store)[0], 1: 40, 2: 5, 3: 5}, "a day has eight slices of each 32 series"
+    assert levels(store) == {0: levels(store)[0], 1: 30, 2: 5, 3: 5}, "a day has six slices of each 32 series"
     assert {day for (day,) in store._database.rows("SELECT day FROM blocks WHERE level = 0")} == {1}
     found = run(store.read([one.metric_id for one in MANY], 0.0, 2 * DAY))
     for column, series in enumerate(MANY):

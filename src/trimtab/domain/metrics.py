@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from trimtab.domain.errors import UnitMismatch
 
@@ -251,9 +251,11 @@ class StoredSample:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """Samples of one series as columns, (n,) each: `times` in Unix seconds, strictly rising, and their `values`."""
+class Samples(NamedTuple):
+    """Samples of one series as columns, (n,) each: `times` in Unix seconds, strictly rising, and their `values`.
+
+    A tuple: a read makes one for each of thousands of series, in half the time that a dataclass takes.
+    """
 
     times: NDArray[np.float64]
     values: NDArray[np.float64]

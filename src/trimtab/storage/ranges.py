@@ -110,7 +110,7 @@ def _by_series(places: Sequence[Sequence[Piece]]) -> dict[int, Samples]:
 
 
 def _rows(section: Section) -> Iterator[tuple[int, Samples]]:
-    return zip(section.slots.tolist(), map(Samples, repeat(section.times), section.values), strict=True)
+    return zip(section.slots.tolist(), map(Samples._make, zip(repeat(section.times), section.values)), strict=True)
 
 
 def _one(parts: Sequence[Samples]) -> Samples:

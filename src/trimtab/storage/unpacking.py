@@ -92,7 +92,8 @@ class Packed:
             rows = np.frombuffer(b"".join([one.rows.tobytes() for one in some]), ROW)  # structures would be promoted first
             planes = []
             for place in range(max(len(one.planes) for one in some)):
-                planes.append(np.concatenate([one.plane(place, last) for one in some if len(one.planes) > place]))
+                bytes_ = [one.plane(place, last) for one in some if len(one.planes) > place]
+                planes.append(np.concatenate(bytes_) if len(bytes_) > 1 else bytes_[0])
             _restore(rows, planes, self._first, out[at : at + rows.size])
             at += rows.size
 
