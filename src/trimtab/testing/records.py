@@ -48,8 +48,16 @@ def moved(record: ActionRecord, state: ActionState, **changes: Any) -> ActionRec
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run one call of a store to its end."""
-    return asyncio.run(work)
+    """Run one call of a store to its end.
+
+    Without the signal handler of `asyncio.run`, which in Python 3.11 spells out the whole result each time it is taken away.
+    """
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(work)
+    finally:
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
 
 
 async def write_life(journal: Journal, action_id: str, *states: ActionState, at: float = 100.0) -> ActionRecord:
