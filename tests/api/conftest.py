@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from api.fake_agent import FakeAgent, FakeTokens
+from assembly.child_agent import PLAIN_HTTP
 from trimtab.api import Server
 
 
@@ -38,7 +39,7 @@ def agent() -> FakeAgent:
 @pytest.fixture
 def open_client(agent: FakeAgent) -> Iterator[httpx.Client]:
     """Without tokens."""
-    with serving(agent, None) as server, httpx.Client(base_url=server.url, trust_env=False) as client:
+    with serving(agent, None) as server, httpx.Client(base_url=server.url, trust_env=False, verify=PLAIN_HTTP) as client:
         yield client
 
 
@@ -50,7 +51,7 @@ def token_client(agent: FakeAgent) -> Iterator[Callable[[str | None], httpx.Clie
 
         def of(role: str | None) -> httpx.Client:
             headers = {"Authorization": f"Bearer {role}-token"} if role else {}
-            clients.append(httpx.Client(base_url=server.url, headers=headers, trust_env=False))
+            clients.append(httpx.Client(base_url=server.url, headers=headers, trust_env=False, verify=PLAIN_HTTP))
             return clients[-1]
 
         yield of

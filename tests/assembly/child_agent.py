@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -36,6 +37,8 @@ elements:
     guards: [{{metric_name: shop_error_ratio, max: 0.05}}]
 goals: [{{metric_name: shop_p95_seconds, target_value: 0.2, direction: minimize}}]
 """
+
+PLAIN_HTTP = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # `verify` of a client of http://, else httpx reads all certificates for it
 
 
 class Service:

@@ -15,7 +15,7 @@ from dataclasses import replace as dataclass_replace
 import httpx
 import pytest
 
-from assembly.child_agent import environment, free_port, running, service, trimtab, until, write_config
+from assembly.child_agent import PLAIN_HTTP, environment, free_port, running, service, trimtab, until, write_config
 from trimtab.assembly import service as service_module
 from trimtab.assembly.service import Service
 from trimtab.domain.actions import ActionState as S
@@ -40,7 +40,7 @@ def rows(folder, *kinds):
 
 
 def status(port):
-    with httpx.Client(trust_env=False, timeout=2.0) as client:
+    with httpx.Client(trust_env=False, timeout=2.0, verify=PLAIN_HTTP) as client:
         return client.get(f"http://127.0.0.1:{port}/agent/status").json()
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from assembly.child_agent import Service, environment, free_port, until
+from assembly.child_agent import PLAIN_HTTP, Service, environment, free_port, until
 from trimtab.domain.actions import ActionRecord
 from trimtab.storage.journal import SqliteJournal
 
@@ -151,7 +151,8 @@ class Site:
 
     def ask(self, path: str, method: str = "GET", **how: Any) -> Any:
         """What the running agent says."""
-        answer = httpx.request(method, f"http://127.0.0.1:{self.port}{path}", trust_env=False, timeout=10.0, **how)
+        answer = httpx.request(method, f"http://127.0.0.1:{self.port}{path}", trust_env=False, timeout=10.0,
+                               verify=PLAIN_HTTP, **how)  # fmt: skip
         return answer.json()
 
     def holds(self) -> str:
