@@ -5,7 +5,7 @@ VENV ?= .venv
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 SHORT ?=
-JOBS ?= 4
+JOBS ?= 5
 
 # What the caller has set for another Python must not reach ours; without bytecode each start would compile three hundred files.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONDONTWRITEBYTECODE VIRTUAL_ENV PIP_USER PIP_TARGET PIP_PREFIX TRIMTAB_CONFIG TRIMTAB_TOKEN
@@ -57,7 +57,7 @@ demo: $(VENV)/.runtime ## see the loop find and cure real faults, on a real serv
 	@$(BIN)/trimtab demo --seed $(or $(SEED),1)
 
 test: $(VENV)/.dev ## run the tests: no root, no network once installed
-	@$(PY) -m pytest -n $(JOBS) -m "not services"
+	@$(PY) -m pytest -n $(JOBS) --dist worksteal -m "not services"
 
 test-services: $(VENV)/.dev ## install the servers that tests need (as root on Debian), and run the tests that need them
 	@tests/services/install.sh
