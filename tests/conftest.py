@@ -12,6 +12,6 @@ PLAIN = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_tr
 
 @pytest.fixture(autouse=True)
 def fresh_log() -> None:
-    """No test logs as another has set it; a failure that it provokes is not drawn with all its locals, which takes half a second."""
+    """No test logs as another set it; a failure that it provokes is not drawn with all locals, which takes half a second."""
     structlog.reset_defaults()
     structlog.get_config()["processors"][-1] = PLAIN

@@ -7,7 +7,7 @@ import json
 import httpx
 import pytest
 
-from assembly.child_agent import running, service, write_config
+from assembly.child_agent import running, service, until, write_config
 from cli.impostor import impostor
 from trimtab.storage.folder import DataFolder
 
@@ -93,8 +93,9 @@ def test_what_the_agent_said_once_is_good_for_nobody_later(trimtab, tmp_path):
             other = tmp_path / "other.yaml"
             with impostor(healthz=remember) as (elsewhere, seen):
                 other.write_text(config.read_text().replace(f"port: {port}", f"port: {elsewhere}"))
-                lock = json.loads((tmp_path / "data" / "agent.lock").read_text())
-                (tmp_path / "data" / "agent.lock").write_text(json.dumps({**lock, "url": f"http://127.0.0.1:{elsewhere}"}))
+                lock = tmp_path / "data" / "agent.lock"
+                until(lambda: '"url"' in lock.read_text())  # the agent says that it started a moment before where it answers
+                lock.write_text(json.dumps({**json.loads(lock.read_text()), "url": f"http://127.0.0.1:{elsewhere}"}))
                 answer = trimtab("approve", "x", "--config", other, TRIMTAB_TOKEN="tt_secret")
                 assert answer.code == 1 and "another data folder" in answer.err and seen == []
             assert len(said) == 1 and all(len(each["proof"]) == 64 for each in said.values())
