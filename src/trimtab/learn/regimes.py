@@ -8,8 +8,8 @@ after a change the young ones take over within some tens of outcomes, and where 
             which something has: it keeps what the likeliest knows, with the weight of `AFTER_A_CHANGE` trials. Without the second
             a change that differs by context is noticed late, since the first has to learn anew what stayed as it was
             Adams and MacKay (2007), arXiv:0710.3742, eq. 3
-    rate    power discounting, for what drifts slowly: West and Harrison (1997), "Bayesian Forecasting", ch. 10.8. These readings
-            are never given up: each gets a fixed share of all weight (Herbster and Warmuth 1998, "Tracking the best expert")
+    rate    power discounting, for what drifts slowly: West and Harrison (1997), "Bayesian Forecasting", ch. 10.8. This reading is
+            never given up: it gets a fixed share of all weight (Herbster and Warmuth 1998, "Tracking the best expert")
     facts   Bayesian model averaging. A fact's cell is shrunk to the whole; the cell of several facts to where the single ones,
             added up in log-odds, say that it lies; that of all facts once loosely and once firmly
 
@@ -31,13 +31,9 @@ Cell = tuple[tuple[int, ...], Labels]  # which facts, and what they say
 Prior = tuple[float, float]  # pseudo-counts of a Beta distribution: for, against
 
 HAZARD = 1.0 / 400.0  # that something is different from one outcome to the next
-SHARE = 1.0 / 2000.0  # that what was steady begins to drift
-RATES = (
-    (1.0, 0.9),
-    (0.98, 0.05),
-    (0.95, 0.05),
-)  # how much an outcome counts after the next one, and how likely that is beforehand
-STEADY, DRIFTING = RATES[0][0], len(RATES) - 1  # the rate at which all counts for ever; how many others there are
+SHARE = 1.0 / 3000.0  # that what was steady begins to drift
+STEADY, FADING = 1.0, 0.965  # how much an outcome counts after the next one: for ever, and 29 trials' worth in all
+RATES = ((FADING, 0.2), (STEADY, 0.8))  # how likely each of the two is beforehand
 AFTER_A_CHANGE = 10.0  # trials that what was known before a change counts as
 READINGS = 12
 SMALLEST_WORTH = 1e-6  # below it the units are made anew: sums of very large and very small numbers are no sums
@@ -148,7 +144,7 @@ class Past:
     True
     """
 
-    readings: tuple[Reading, ...] = ()  # those that drift first; their weights add up to one
+    readings: tuple[Reading, ...] = ()  # the one that fades first; their weights add up to one
 
     def plus(self, labels: Labels, seen: Tally) -> Past:
         """The past with one more outcome: `seen` is its tally, of one trial, whose successes may be a share."""
@@ -164,11 +160,11 @@ class Past:
         ]
         old = []
         for reading, weights in zip(readings, judged, strict=True):
-            share = SHARE / DRIFTING if reading.rate < STEADY else 0.0
+            share = SHARE if reading.rate < STEADY else 0.0
             old.append(
                 reading.plus(labels, seen, [(1.0 - HAZARD - SHARE) * w + share * m for w, m in zip(weights, models, strict=True)])
             )
-        old.sort(key=lambda reading: (reading.rate == STEADY, -reading.weight))  # those that drift stay
+        old.sort(key=lambda reading: (reading.rate == STEADY, -reading.weight))  # what fades stays
         return Past(_normal([*old[: READINGS - 2], *self._young(labels, seen, [model / total for model in models])]))
 
     def _young(self, labels: Labels, seen: Tally, models: Sequence[float]) -> list[Reading]:
