@@ -174,5 +174,4 @@ STRANGERS: dict[str, Series] = {
 
 OPEN: dict[str, str] = {  # families that are known to miss the bar, and why; see docs/verdicts.md
     "weekly season": "two days of history cannot tell what the third day of a week is like",
-    "busy counts": "a slow part under noise that is twice as large; an extreme of it lingers, and is then called worse",
 }

@@ -49,11 +49,12 @@ class Nulls:
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """The accounts in force, "it goes on" first, each in the views that it is weighed in; its plain view first."""
+    """The accounts in force, "it goes on" first, each in one view or two, the plain one first."""
 
     plain: tuple[Null, ...]
     nulls: Nulls  # of all views
     first: NDArray[np.intp]  # row of each account's plain view
+    last: NDArray[np.intp]  # row of its other view, or the same
     against_rises: NDArray[np.bool_]  # whether an account stands against the credit of rises
     against_falls: NDArray[np.bool_]
 
@@ -61,14 +62,15 @@ class Accounts:
     def of(cls, accounts: Sequence[tuple[Null, ...]]) -> Accounts:
         """From the views of each."""
         plain = tuple(views[0] for views in accounts)
-        sizes = np.asarray([0, *(len(views) for views in accounts)])
+        ends = np.cumsum([len(views) for views in accounts])
+        first = np.concatenate(([0], ends[:-1]))
         bars = np.asarray([null.bars for null in plain])
-        return cls(plain, Nulls.of([view for views in accounts for view in views]), np.cumsum(sizes)[:-1], bars >= 0, bars <= 0)
+        return cls(plain, Nulls.of([view for views in accounts for view in views]), first, ends - 1, bars >= 0, bars <= 0)
 
     def weakest(self, signed: Array) -> tuple[Array, Array]:
         """Of signed evidence in every view (k, m), that for a rise, and that for a fall, of the weakest account; least 0. (m,)"""
-        rise = np.maximum.reduceat(signed, self.first)[self.against_rises].min(axis=0)
-        fall = np.minimum.reduceat(signed, self.first)[self.against_falls].max(axis=0)
+        rise = np.maximum(signed[self.first], signed[self.last])[self.against_rises].min(axis=0)
+        fall = np.minimum(signed[self.first], signed[self.last])[self.against_falls].max(axis=0)
         return np.maximum(rise, 0.0), np.maximum(-fall, 0.0)
 
     def hull(self, low: Array, high: Array) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
@@ -77,8 +79,8 @@ class Accounts:
         A view with bounded values makes a difference look smaller than it is, so that only its bound next to zero holds.
         """
         bounded = np.isfinite(self.nulls.reach[:, 0])
-        lows = np.maximum.reduceat(np.where(bounded & (low <= 0.0), -np.inf, low), self.first)
-        highs = np.minimum.reduceat(np.where(bounded & (high >= 0.0), np.inf, high), self.first)
+        low, high = np.where(bounded & (low <= 0.0), -np.inf, low), np.where(bounded & (high >= 0.0), np.inf, high)
+        lows, highs = np.maximum(low[self.first], low[self.last]), np.minimum(high[self.first], high[self.last])
         lows, highs = np.minimum(lows, highs), np.maximum(lows, highs)  # where the views have nothing in common
         return (
             [(i, bound) for i, bound in enumerate(lows.tolist()) if self.against_rises[i]],
