@@ -194,7 +194,7 @@ def test_a_judge_that_breaks_is_no_verdict_and_the_trial_still_ends(monkeypatch)
     def broken(*args, **kwargs):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("trimtab.execute.observer.judge", broken)
+    monkeypatch.setattr("trimtab.verify.judge", broken)
 
     async def story(world):
         world.samples(0.6, 0.1)

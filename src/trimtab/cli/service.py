@@ -17,11 +17,17 @@ if TYPE_CHECKING:
     from trimtab.assembly.service import Service
 
 _NO_COMMAND_LINE = cast("ModuleType", SimpleNamespace(Server=None, main=None, run=None))  # the names that uvicorn shows of it
+_SPARED: dict[str, ModuleType | None] = {
+    "rich": None,
+    "pygments": None,
+    "uvicorn.main": _NO_COMMAND_LINE,
+    "logging.config": cast("ModuleType", SimpleNamespace()),  # uvicorn would read a configuration of the log with it
+}
 
 
 def serve(config: Path | None) -> int:
     """Run until a signal; 0 after a clean stop."""
-    with _without(rich=None, pygments=None, **{"uvicorn.main": _NO_COMMAND_LINE}):
+    with _without(**_SPARED):
         from trimtab.assembly.service import Service
 
         gc.collect()

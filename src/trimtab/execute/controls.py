@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from trimtab.domain.actions import ActionRecord
 from trimtab.domain.situation import LeverState
 from trimtab.execute.kin import Span, disturbances, undisturbed
-from trimtab.verify import choose_controls
 
 Array = NDArray[np.float64]
 
@@ -43,6 +42,8 @@ class Controls:
         levers: Mapping[str, LeverState],
     ) -> dict[str, Array]:
         """Name → values on the samples' t, of the controls of `record`; missing where our own changes disturbed them."""
+        from trimtab.verify import choose_controls  # loaded with the first trial
+
         since = record.executed_at or record.since
         others = [other for other in records if other.action_id != record.action_id]
         clean: dict[str, Array] = {}

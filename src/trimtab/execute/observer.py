@@ -26,7 +26,6 @@ from trimtab.execute.kin import disturbances, first_later, is_suspect, kin_of, s
 from trimtab.execute.levers import LeverBook
 from trimtab.execute.switchback import ALPHA, may_switch, verdict_on
 from trimtab.execute.trial import Seen, TrialRules
-from trimtab.verify import judge
 
 Array = NDArray[np.float64]
 
@@ -191,6 +190,8 @@ class Observer:
         kept: NDArray[np.bool_],
         kin: Sequence[ActionRecord],
     ) -> Verdict | None:
+        from trimtab.verify import judge  # loaded with the first trial: an agent that only watches does without
+
         moved = {other.executed_at for other in kin} | {other.ended_at for other in kin if other.rollback_reason is not None}
         may = may_switch(record, self._levers.states[record.action.lever_id].spec)
         try:

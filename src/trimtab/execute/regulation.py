@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -13,8 +13,9 @@ from trimtab.domain.goals import Goal, GuardState
 from trimtab.domain.regulation import HOLD, REGULATION, Policy
 from trimtab.execute.executor import Executor
 from trimtab.execute.policy_lever import PolicyLever
-from trimtab.execute.regulator import Regulator
-from trimtab.plan.regulation import policy_of
+
+if TYPE_CHECKING:
+    from trimtab.execute.regulator import Regulator
 
 TOLD = 5  # of the latest moves, in the status
 LAG_SAMPLES = 5  # a guard is a mean over so many: it shows late what a move did
@@ -27,14 +28,12 @@ class Regulations:
         self,
         executor: Executor,
         levers: Sequence[PolicyLever] = (),
-        policies: Callable[[str], Policy] = policy_of,
+        policies: Callable[[str], Policy] | None = None,
         *,
         sample_seconds: float = 30.0,
     ) -> None:
         self._executor = executor
-        self.regulators = {
-            lever.spec.lever_id: Regulator(executor, lever, policies, lag=LAG_SAMPLES * sample_seconds) for lever in levers
-        }
+        self.regulators = _regulators(executor, levers, policies, LAG_SAMPLES * sample_seconds) if levers else {}
         executor.regulated(self)
         executor.book.at_work = self.in_force
 
@@ -113,3 +112,13 @@ class Regulations:
         """Whether anything that the policy did may have made this goal's metric worse."""
         regulator = self.regulators.get(record.action.lever_id)
         return regulator is not None and regulator.could_worsen(record, goal)
+
+
+def _regulators(
+    executor: Executor, levers: Sequence[PolicyLever], policies: Callable[[str], Policy] | None, lag: float
+) -> dict[str, Regulator]:
+    """One for each lever. All that policies need is loaded where there is one: 1.5 MB."""
+    from trimtab.execute.regulator import Regulator
+    from trimtab.plan.regulation import policy_of
+
+    return {lever.spec.lever_id: Regulator(executor, lever, policies or policy_of, lag=lag) for lever in levers}

@@ -21,7 +21,6 @@ from trimtab.domain.actions import ActionRecord, Switch
 from trimtab.domain.goals import GoalState
 from trimtab.domain.levers import LeverSpec, LeverValue, Reversibility
 from trimtab.domain.verdicts import Verdict
-from trimtab.verify import Block, judge_switchback
 
 Array = NDArray[np.float64]
 
@@ -96,6 +95,8 @@ def switched(record: ActionRecord, on: bool, now: float) -> tuple[Switch, ...]:
 def verdict_on(record: ActionRecord, samples: tuple[Array, Array], goal: GoalState, now: float, sample_seconds: float,
                min_effect: float) -> Verdict:  # fmt: skip
     """The verdict by the blocks that are over. Futile where even its upper end is not worth having."""
+    from trimtab.verify import Block, judge_switchback  # loaded with the first trial
+
     lasts = block_seconds(record, sample_seconds)
     over = [Block(switch.at, switch.at + lasts, switch.on) for switch in record.switches if switch.at + lasts <= now]
     pairs = over[: len(over) // 2 * 2]
