@@ -13,7 +13,7 @@ from trimtab.analyze.worth import Worth
 from trimtab.domain.direction import Direction
 from trimtab.domain.goals import Analysis, Goal, Guard, Symptom
 from trimtab.domain.metrics import Reading, Series, Severity
-from trimtab.loop.attention import Attention
+from trimtab.loop.attention import Attention, _odd_from
 from trimtab.loop.pace import Pace
 from trimtab.loop.throttle import Throttle
 from trimtab.monitor import Monitor
@@ -28,6 +28,7 @@ class Source:
     element: str
     interval: float | None = None
     level: float = 100.0
+    noise: float = 1.0
     reads: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -59,7 +60,7 @@ class World:
         while self.now < end:
             for source in self.monitor.due(self.now):
                 source.reads.append(self.now)
-                value = source.level + float(self.rng.normal())
+                value = source.level + source.noise * float(self.rng.normal())
                 self.monitor.post(source, [Reading(source.series, value, self.now)], self.now)
             if self.screen.look(self.monitor, self.now) and self.attention.look(self.now, symptoms, spared):
                 self.monitor.pace(factor, spared, self.attention.factors(factor, spared))
@@ -140,6 +141,21 @@ def test_a_surprise_is_looked_at_again_before_its_time_but_not_where_others_deci
         gaps = np.diff(world.sources["a"].reads)
         assert bool(gaps.min() < 10.0) is extra
         assert np.diff(world.sources["b"].reads).min() >= 29.0
+
+
+@pytest.mark.parametrize(("factor", "again"), [(4.0, True), (1.0, False)], ids=["read rarely", "read as configured"])
+def test_what_is_odd_and_no_surprise_is_looked_at_again_where_the_next_read_is_far(factor, again):
+    world = World("abcd").live(9000.0, factor)
+    world.sources["a"].level, world.sources["a"].noise = 103.2, 0.0  # beyond 2.3 standard deviations, and not beyond 4
+    world.live(300.0, factor)
+    assert bool(np.diff(world.sources["a"].reads).min() < 10.0) is again
+    told = world.attention.sentences(world.now)
+    assert all("no surprise so far" in one for one in told if one.startswith("a/a "))
+
+
+@pytest.mark.parametrize(("series", "score"), [(1, 0.368), (10, 0.436), (10_000, 0.5)], ids=str)
+def test_a_sensor_of_many_series_is_odd_by_chance_no_more_often_than_one_of_a_single_series(series, score):
+    assert _odd_from(series, 4.0) == pytest.approx(score, abs=0.001)
 
 
 # -- what is told

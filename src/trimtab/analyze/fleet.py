@@ -28,7 +28,7 @@ Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
 
 _WARM_UP = 30  # samples of a series before its score leaves 0
-_LIMIT = 1.6  # score 0.5 at this times `threshold_stddev`, as for `StreamDetector`: 4 standard deviations by default
+LIMIT = 1.6  # score 0.5 at this times `threshold_stddev`, as for `StreamDetector`: 4 standard deviations by default
 _SD_IN_SPREADS = math.sqrt(math.pi / 2.0)  # of a normal distribution
 _LEARNED = 0.75  # of the limit: to there a sample is pulled in before it is learned from
 _WILD = 1.0 / (1.0 + 1.0 / _LEARNED)  # the score there
@@ -59,7 +59,7 @@ class FleetDetector:
         if n_series < 0 or not threshold_stddev > 0.0 or not half_life > 0.0:
             raise ValueError("n_series is at least 0, threshold_stddev and half_life are positive")
         self.n_series = n_series
-        self._first_limit = np.float32(threshold_stddev * _LIMIT * _SD_IN_SPREADS)
+        self._first_limit = np.float32(threshold_stddev * LIMIT * _SD_IN_SPREADS)
         self._alpha = np.float32(1.0 - 0.5 ** (1.0 / half_life))
         self._level = np.zeros(n_series)
         self._spread, self._count = np.zeros(n_series, np.float32), np.zeros(n_series, np.float32)

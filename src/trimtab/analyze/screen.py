@@ -12,10 +12,11 @@ from datetime import UTC, tzinfo
 
 import numpy as np
 
-from trimtab.analyze.fleet import FleetDetector
+from trimtab.analyze.fleet import LIMIT, FleetDetector
 from trimtab.analyze.view import MonitorView
 from trimtab.domain.metrics import Series
 
+ODD = 0.36  # one sample of normal noise in forty scores as much
 _FIRST_PLACES = 64
 _NEARLY = 0.98  # of a tick: a turn that comes a little early is the next one
 _COUNTER = "_total"  # how the name of a counter ends
@@ -25,13 +26,16 @@ class Screen:
     """Looks at every series of a `MonitorView`, once in `tick_seconds` at the most; memory is 600 bytes a series and its place.
 
     Of several samples since the last tick it sees the newest. `surprises` maps the id of each series that is off its usual
-    behaviour at the last tick to its score, 0.5 to 1; `ticks` counts them.
+    behaviour at the last tick to its score, 0.5 to 1; `ticks` counts them. `odd` has the scores from `ODD` on: too little to be
+    told, and enough for a second look. A score of 0.5 is `limit_stddev` standard deviations.
     """
 
     def __init__(self, tick_seconds: float, *, threshold_stddev: float = 2.5, zone: tzinfo = UTC) -> None:
+        self.odd: dict[str, float] = {}
         self.surprises: dict[str, float] = {}
         self.ticks = 0
         self._tick_seconds = tick_seconds
+        self.limit_stddev = LIMIT * threshold_stddev
         self._fleet = FleetDetector(_FIRST_PLACES, threshold_stddev=threshold_stddev, zone=zone)
         self._places: dict[str, int] = {}
         self._free = list(reversed(range(_FIRST_PLACES)))
@@ -57,7 +61,8 @@ class Screen:
                 values[place] = self._rate(series, times[-1], news[-1])
                 ids[place] = series.metric_id
         scores = self._fleet.update(now, values)
-        self.surprises = {ids[place]: float(scores[place]) for place in np.flatnonzero(scores >= 0.5).tolist() if place in ids}
+        self.odd = {ids[place]: float(scores[place]) for place in np.flatnonzero(scores >= ODD).tolist() if place in ids}
+        self.surprises = {metric_id: score for metric_id, score in self.odd.items() if score >= 0.5}
         return True
 
     def _rate(self, series: Series, t: float, count: float) -> float:

@@ -9,6 +9,9 @@ happens.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence, Set
+from functools import cache
+from operator import itemgetter
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +31,8 @@ Array = NDArray[np.float64]
 READ_COST, SERIES_COST = 1.0, 0.02  # milliseconds of processor time: of a read, and of each series in it
 QUIET_SECONDS = 1_800.0  # a surprise so soon after the last one belongs to it
 FOREMOST, RAREST = 4, 2  # sensors that are told of
-_SHARE = 1.0 / 8.0  # of its own interval after which a sensor that has just surprised is read again
+_SHARE = 1.0 / 8.0  # of its own interval after which a sensor that has just surprised, or been odd, is read again
+_IDLE = 0.02  # of the reads of a sensor are odd by chance, however many series it has
 
 
 class Attention:
@@ -43,7 +47,7 @@ class Attention:
         self._hazard = Hazard(n)
         self._surprised_at, self._surprises = np.full(n, -np.inf), np.zeros(n, np.int64)
         self._weight, self._cost = np.ones(n), np.full(n, READ_COST + SERIES_COST)
-        self._why = [""] * n
+        self._why, self._odd_from = [""] * n, [0.5] * n
         self._shown: Sequence[Series] | None = None
         self._readers: dict[str, int] = {}  # metric id → place of its sensor
         self._named: dict[tuple[str, str], list[int]] = {}  # element and name → the places of theirs
@@ -58,7 +62,8 @@ class Attention:
     def look(self, now: float, symptoms: Collection[Symptom], urgent: Set[str]) -> bool:
         """Take in what the last tick of the screen has shown, and the `symptoms`; returns whether there was a tick.
 
-        What surprises is looked at again soon, but where something is `urgent` already: there, others decide when to read.
+        What surprises is looked at again soon, but where something is `urgent` already: there, others decide when to read. So is
+        what is merely odd, where a sensor is read more rarely than configured: else the next read tells soon enough.
         """
         if not self.news:
             return False
@@ -67,18 +72,28 @@ class Attention:
         self._weigh()
         told = np.zeros(len(self._sensors), bool)
         told[[self._readers[metric_id] for metric_id in self._screen.surprises if metric_id in self._readers]] = True
-        surprised = np.flatnonzero(told).tolist()
+        again = told.copy()
+        again[self._odd()] = True
         off = {(symptom.element, symptom.metric_name) for symptom in symptoms}
         told[[place for one in off for place in self._named.get(one, ())]] = True
         fresh = told & (now - self._surprised_at >= QUIET_SECONDS)
         self._surprised_at[told] = now
         self._surprises += fresh
         self._hazard.note(max(seconds, 0.0), fresh)
-        for place in surprised:
+        for place in np.flatnonzero(again).tolist():
             sensor = self._sensors[place]
             if sensor.element not in urgent:
                 self._monitor.look_closer(sensor, now + _SHARE * float(self._own[place]))
         return True
+
+    def _odd(self) -> list[int]:
+        """The places of sensors read more rarely than configured that have a series odder than chance makes it."""
+        found = {self._readers[metric_id]: score for metric_id, score in sorted(self._screen.odd.items(), key=itemgetter(1))
+                 if metric_id in self._readers}  # fmt: skip
+        return [
+            place for place, score in found.items()
+            if score >= self._odd_from[place] and self._monitor.period_of(self._sensors[place]) > 1.001 * self._own[place]
+        ]  # fmt: skip
 
     def factors(self, factor: float, spared: Set[str]) -> Mapping[int, float]:
         """How many times its own interval each sensor's is to be, by `id`, where all together may cost 1 / `factor`."""
@@ -134,3 +149,11 @@ class Attention:
         for place in [place for place, sensor in enumerate(self._sensors) if sensor.element == ELEMENT]:
             self._weight[place], self._why[place] = GOAL, "its own budget"
         self._cost = READ_COST + SERIES_COST * count
+        self._odd_from = [_odd_from(int(series), self._screen.limit_stddev) for series in count]
+
+
+@cache
+def _odd_from(series: int, limit_stddev: float) -> float:
+    """The score that `_IDLE` of all samples of normal noise reach in one of so many series (Bonferroni); 0.5 at the most."""
+    z = NormalDist().inv_cdf(1.0 - 0.5 * _IDLE / max(series, 1))
+    return min(z / (z + limit_stddev), 0.5)
