@@ -188,7 +188,8 @@ def main() -> int:
     seeds = tuple(range(about.seed, about.seed + (2 if about.short else about.seeds)))
     drawn_ones = [f"drawn {k}" for k in (HELD_OUT if not about.short else HELD_OUT[:3])]
     worlds = about.world or [*(world.name for world in named()), *drawn_ones]
-    families = [] if about.world else [f"wide {2 * k + 1}" for k in range(8 if about.short else about.wide)]
+    wide_ones = range(about.seed, about.seed + (8 if about.short else about.wide))
+    families = [] if about.world else [f"wide {2 * k + 1}" for k in wide_ones]
     searches = about.only or (["ours", "TPE"] if about.short else list(SEARCHES))
     tasks = [(name, searcher, seeds, about.noise, about.trials) for name in worlds for searcher in searches]
     tasks += [(name, searcher, seeds[:1], about.noise, about.trials) for name in families for searcher in searches]

@@ -2,7 +2,8 @@
 
 What is drawn: one to four numeric levers (integers and fractions, narrow and over decades), none to two levers of choice, which
 way each lever is good and which way it is dangerous, the family of the goal, the family of the guard, how loud either is, and
-where things stand at the start. Development looked at even numbers; the figure that counts is from odd ones.
+where things stand at the start. Development looked at even numbers; the bench draws odd ones from
+twice its seed on.
 """
 
 from __future__ import annotations
