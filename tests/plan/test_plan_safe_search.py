@@ -193,3 +193,31 @@ def test_a_lever_is_followed_as_far_as_it_may_be_worth_it():
     search = SafeSearch([SIZE, WORKERS], LATENCY, [MEMORY], {"size": 2, "workers": 16})
     asked = driven(search, lambda s: (0.5 - 0.3 * (s["size"] > 500), 20.0), trials=14)
     assert max(one["size"] for one, _ in asked) > 200  # flat at first: only what may lie there leads so far
+
+
+def test_a_guard_that_bends_along_a_lever_does_not_close_the_other_choices():
+    search = SafeSearch([WORKERS, POLICY], LATENCY, [MEMORY], {"workers": 8, "policy": "lru"})
+    for workers, memory in ((8, 5.0), (12, 5.0), (14, 18.0), (16, 40.0), (17, 60.0), (4, 5.0)) * 2:
+        search.tell({"workers": workers, "policy": "lru"}, 0.3 + 0.01 * abs(workers - 8), {"memory_percent": memory})
+    asked = driven(search, lambda s: (0.3 if s["policy"] == "lru" else 0.2, 5.0), trials=4)
+    assert any(one["policy"] != "lru" for one, _ in asked)
+
+
+def test_choices_never_tried_are_tried_well_back_from_where_a_guard_broke():
+    search = SafeSearch([WORKERS, POLICY], LATENCY, [MEMORY], {"workers": 4, "policy": "lru"})
+    for workers, seconds in ((4, 0.9), (8, 0.6), (12, 0.4), (12, 0.4), (4, 0.9)):
+        search.tell({"workers": workers, "policy": "lru"}, seconds, {"memory_percent": 10.0})
+    search.tell({"workers": 16, "policy": "lru"}, 0.3, {"memory_percent": 240.0})
+    first: dict[str, int] = {}
+    for _ in range(8):
+        setting = search.ask()
+        first.setdefault(setting["policy"], setting["workers"])
+        search.tell(setting, 4.0 / setting["workers"], {"memory_percent": 10.0})
+    assert first["lfu"] < 11 and first["fifo"] < 11
+
+
+def test_a_lead_within_a_hundredth_is_no_reason_to_leave_the_start():
+    search = SafeSearch([WORKERS], LATENCY, [MEMORY], {"workers": 8})
+    for workers, seconds in ((8, 0.3), (4, 0.2995), (12, 0.3005)) * 20:
+        search.tell({"workers": workers}, seconds, {"memory_percent": 10.0}, noise=0.002)
+    assert search.best == {"workers": 8}

@@ -71,3 +71,14 @@ def test_deviations_and_covariances_agree():
     model = fitted(on_a_line(0.0, 0.2, 0.4, 0.6), [0.0, 0.4, 0.8, 1.2])
     places = on_a_line(0.1, 0.5, 1.0)
     assert np.allclose(model.each(places)[1] ** 2, np.diag(model.between(places, places)), atol=1e-9)
+
+
+def test_a_lever_over_decades_is_taken_as_simple_in_its_first_coordinate_unless_the_data_say_otherwise():
+    first = np.array([0.2, 0.5, 0.8])
+    places = np.stack([first, first + np.array([0.0, 0.1, 0.0])], axis=1)[:, None, :]  # next to no difference
+    told = np.array([False]), np.eye(3), places[:, 0, 1], np.full(3, 0.3)
+    assert Surrogate.fit(places, *told, (True,)).shape.warps == (0,)
+    even = np.linspace(0.02, 1.0, 9)
+    clearly = np.stack([even, 1.0 + np.log(even) / 4.0], axis=1)[:, None, :]
+    clear = np.array([False]), np.eye(9), 2.0 * np.log(even), np.full(9, 0.02)
+    assert Surrogate.fit(clearly, *clear, (True,)).shape.warps == (1,)

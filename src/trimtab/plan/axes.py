@@ -13,11 +13,12 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
-from trimtab.domain.levers import LeverSpec, LeverValue
+from trimtab.domain.levers import LeverKind, LeverSpec, LeverValue
 from trimtab.plan.steps import Grid, span
 
 Setting = tuple[LeverValue, ...]  # one value a lever, in the order of the levers
 DECADES_2 = 100.0  # bounds this many times apart are moved along in proportion
+DECADES_3 = 1000.0  # whole steps from zero, from which on such a lever is moved in proportion too
 MOST_VALUES = 61  # tried of one lever at a time: finer than two per cent of its range nothing is learned from noise
 
 
@@ -48,7 +49,8 @@ class Axis:
         middle = 0.0 if isinstance(here, str) else float(here)
         low, high = spec.bounds if spec.bounds is not None else (middle - span(spec), middle + span(spec))
         shift = 0.0 if low > 0.0 else (spec.step - low)
-        proportional = high + shift > DECADES_2 * (low + shift)
+        counted = spec.kind is LeverKind.INTEGER and high - low > DECADES_3 * spec.step  # zero itself begins no decade
+        proportional = high > DECADES_2 * low if low > 0.0 else counted
         axis = cls(spec, low, high, shift, proportional, ())
         return cls(spec, low, high, shift, proportional, axis._grid())
 
@@ -64,10 +66,10 @@ class Axis:
 
     def places(self, values: Sequence[LeverValue]) -> NDArray[np.float64]:
         """The same of several (n,)."""
-        return self.coordinates(values)[:, 1 if self.proportional else 0]
+        return self.coordinates(values)[:, 0]
 
     def coordinates(self, values: Sequence[LeverValue]) -> NDArray[np.float64]:
-        """Where values lie evenly, and in proportion (n, 2)."""
+        """Where values lie as moves go, and the other way: evenly and in proportion, or the reverse (n, 2)."""
         if not self.spec.numeric:
             order = {value: float(place) for place, value in enumerate(self.values)}
             at = np.array([order.get(value, -1.0) for value in values])
@@ -77,7 +79,8 @@ class Axis:
         if self.low + self.shift <= 0.0:
             return np.stack([even, even], axis=1)
         ratio = log((self.high + self.shift) / (self.low + self.shift)) or 1.0
-        return np.stack([even, np.log((numbers + self.shift) / (self.low + self.shift)) / ratio], axis=1)
+        in_proportion = np.log((numbers + self.shift) / (self.low + self.shift)) / ratio
+        return np.stack([in_proportion, even] if self.proportional else [even, in_proportion], axis=1)
 
     def step_at(self, value: LeverValue) -> float:
         """How long one step of the lever's grid is at `value`, as moves go; 1 for a choice."""

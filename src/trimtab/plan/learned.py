@@ -75,7 +75,8 @@ def model_of(specs: tuple[LeverSpec, ...], here: Setting, lessons: tuple[Lesson,
         rows[number, settings.index(lesson.without)] -= 1.0
     better, noise = (np.array(column, dtype=float) for column in zip(*((one.better, one.noise) for one in told), strict=True))
     labels = np.array([not spec.numeric for spec in specs])
-    model = Surrogate.fit(points(axes, settings), labels, rows, better, noise)
+    decades = tuple(axis.proportional for axis in axes)
+    model = Surrogate.fit(points(axes, settings), labels, rows, better, noise, decades)
     broke = {lesson.setting for lesson in lessons if lesson.broke is not None} - {here}
     harmful = np.array([one in broke for one in settings])
     reach = reaches(axes, [(here, False), *((lesson.setting, lesson.setting in broke) for lesson in reversed(lessons))])

@@ -25,11 +25,13 @@ HARMFUL = 1.0  # the same, beyond a limit, from which a setting counts as one th
 INSIDE = 0.5  # the same of its own measurements, where the model says that it held
 CLEAR = 2.0  # the same from which the measurements of a setting need no model to say that it held
 CAUTION = 0.7  # standard deviations of its lead over the start that a setting is not credited with
+LEAST_LEAD = 0.01  # in the model's unit: a lead over the start below which the start is kept
 BASES = 3  # proven settings from which moves are considered, besides the best of each combination of choices
 WORTH = 0.015  # relative improvement expected of a measurement, below which it is better spent on what is least known
 HOPE, LEAST_HOPE = 2.0, 0.02  # standard deviations that a new setting is given credit for, and what it must promise then
 LAST_HOPE = 3.0  # the same among proven numbers, where all that is left is to repeat the best
 NEARER = 0.03  # of the way to where a guard broke: a setting that is so much nearer to it must be worth it
+WELL_BACK = 0.5  # of the way to where a guard broke, the other way: where choices that were never tried may be tried
 LEAST_SHARE = 0.2  # of what was gained so far, in the goal's own unit: what must lie there
 BAD = 0.5  # in the model's unit: a setting so much worse than the start is bad, and it matters little how bad
 SPACING = 0.025  # of a range: how near to a measured setting a new one makes no sense
@@ -83,7 +85,8 @@ class Outlook:
             number for number, trial in enumerate(trials) if trial.setting not in broke
         ]  # an overload tells nothing of the rest
         values, noise, bend = _as_modelled(goal, [trials[number] for number in sound])
-        model = Surrogate.fit(places, labels, rows[sound], values, noise)
+        decades = tuple(axis.proportional for axis in axes)
+        model = Surrogate.fit(places, labels, rows[sound], values, noise, decades)
         return cls(axes, settings, model, fences, proven, harmful, reach, float(np.median(noise)) * model.shape.loudness, bend)
 
     @property
@@ -96,7 +99,7 @@ class Outlook:
         mean, covariance = self.goal.at(places)
         spread = np.diag(covariance) + covariance[0, 0] - 2.0 * covariance[0]
         surely = mean - mean[0] - CAUTION * np.sqrt(np.maximum(spread, 0.0))
-        surely[0] = 0.0
+        surely[0] = LEAST_LEAD
         return self.settings[int(np.argmax(np.where(self.proven, surely, -np.inf)))]
 
     def next_setting(self, last: bool = False, early: bool = False) -> Setting:
@@ -152,14 +155,18 @@ class Outlook:
     def _worth_a_break(self, settings: Sequence[Setting]) -> NDArray[np.bool_]:
         """Which settings do not lie towards where a guard broke, unless what lies there is a good part of all that was gained.
 
-        Each guard that broke makes the next one dearer.
+        Each guard that broke makes the next one dearer. Choices that were never tried together may move the edge: they are tried
+        only where the numbers are well back from where a guard broke.
         """
         worth_it = np.ones(len(settings), dtype=bool)
         broke = [one for one, harmful in zip(self.settings, self.harmful, strict=True) if harmful]
         if not broke or not settings:
             return worth_it
+        seen = {self._choices(one) for one in self._held}
+        untried = np.array([self._choices(one) not in seen for one in settings])
         first, best, *there = self._raw(self.goal.mean(points(self.axes, [self.settings[0], self.best, *broke])))
         for one, value in zip(broke, there, strict=True):
+            worth_it &= ~(untried & beyond(self.axes, settings, self._held, one, -WELL_BACK))
             if value - best <= LEAST_SHARE * len(broke) * (best - first):
                 worth_it &= ~beyond(self.axes, settings, self._held, one, NEARER)
         return worth_it
@@ -190,9 +197,11 @@ class Outlook:
         order = [self.settings.index(self.best), *(int(k) for k in np.argsort(-mean) if self.proven[k])]
         choices: dict[Setting, Setting] = {}
         for k in order:
-            labels = tuple(v for axis, v in zip(self.axes, self.settings[k], strict=True) if not axis.spec.numeric)
-            choices.setdefault(labels, self.settings[k])
+            choices.setdefault(self._choices(self.settings[k]), self.settings[k])
         return list(dict.fromkeys([*(self.settings[k] for k in order[:BASES]), *choices.values()]))
+
+    def _choices(self, setting: Setting) -> Setting:
+        return tuple(value for axis, value in zip(self.axes, setting, strict=True) if not axis.spec.numeric)
 
     def _moves(self, base: Setting) -> list[Setting]:
         return [(*base[:number], value, *base[number + 1 :]) for number, axis in enumerate(self.axes) for value in axis.values]

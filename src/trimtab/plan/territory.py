@@ -19,8 +19,9 @@ from trimtab.stats.surrogate import Measured, Shape, Surrogate
 Array = NDArray[np.float64]
 
 GUARD_SLOPE = 1.5  # across a lever's range a guard is expected to change up to about e^1.5 fold
-GUARD_OPTION = 0.12
+GUARD_OPTION = 0.15  # standard deviation of what another choice does to a guard
 GUARD_LENGTHS = (0.5, 0.15)
+ALIKE = 50.0  # the same of choices: how a guard bends along a lever is all but the same with another choice
 GUARD_BENDS = (0.2, 0.7, 2.5)
 GUARD_LOUDNESS = (0.5, 1.0, 2.0)  # less would believe a reading near the limit because those far inside are cut off alike
 FIRST_REACH = 0.125  # of a lever's range: the first move into the unknown; eight moves end to end
@@ -70,7 +71,7 @@ class Fence:
     @classmethod
     def plain(cls, places: Array, labels: NDArray[np.bool_], rows: Array, used: Used) -> Fence:
         """The same from a handful of measurements, which say nothing of how a guard bends."""
-        shapes = [_shape(warp, len(labels), GUARD_LENGTHS[0], GUARD_BENDS[0], 1.0) for warp in (0, 1)]
+        shapes = [_shape(warp, labels, GUARD_LENGTHS[0], GUARD_BENDS[0], 1.0) for warp in (0, 1)]
         told = Measured(places, labels, rows, used.values, used.noise)
         return cls(tuple(Surrogate.given(shape, told)[0] for shape in shapes))
 
@@ -80,13 +81,14 @@ class Fence:
         return np.asarray(np.max([mean + deviations * deviation for mean, deviation in each], axis=0))
 
 
-def _shape(warp: int, levers: int, length: float, bend: float, loudness: float) -> Shape:
-    return Shape((warp,) * levers, (length,) * levers, bend, GUARD_SLOPE, loudness, GUARD_OPTION)
+def _shape(warp: int, labels: NDArray[np.bool_], length: float, bend: float, loudness: float) -> Shape:
+    lengths = tuple(ALIKE if label else length for label in labels.tolist())
+    return Shape((warp,) * len(labels), lengths, bend, GUARD_SLOPE, loudness, GUARD_OPTION)
 
 
 def _likeliest(warp: int, places: Array, labels: NDArray[np.bool_], rows: Array, used: Used) -> Surrogate:
     shapes = [
-        _shape(warp, len(labels), length, bend, loudness)
+        _shape(warp, labels, length, bend, loudness)
         for length in GUARD_LENGTHS
         for bend in GUARD_BENDS
         for loudness in GUARD_LOUDNESS

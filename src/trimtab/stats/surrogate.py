@@ -28,6 +28,7 @@ LOUDNESS = (0.25, 0.5, 1.0, 2.0)  # the noise, in multiples of what was told
 SWEEPS = 2
 ALONE = 0.6  # share of the bends' variance that belongs to single levers
 LEVEL = 3.0  # standard deviation of the level
+UNUSUAL = 1.0  # what it costs a lever over decades to be seen in its second coordinate, in logarithms of likelihood
 JITTER = 1e-8
 
 
@@ -42,12 +43,19 @@ class Shape:
     loudness: float = 1.0
     option: float = 0.2  # standard deviation of another choice
     pooled: float = 1.0  # how alike a lever's parabola and bends are with another choice
+    decades: tuple[bool, ...] = ()  # which levers span decades: in proportion, their first coordinate, all is mostly simpler
 
     @property
     def log_prior(self) -> float:
         """Long bends and the noise that was told are believed first; weak: a few clear measurements overrule it."""
         lengths = sum(log(length / 0.8) ** 2 for length in self.lengths)
-        return -0.25 * lengths - 0.5 * log(self.loudness) ** 2 - 0.1 * log(self.bend / 0.2) ** 2 - 0.1 * log(self.slope) ** 2
+        return (
+            -UNUSUAL * sum(warp for warp, over in zip(self.warps, self.decades, strict=False) if over)
+            - 0.25 * lengths
+            - 0.5 * log(self.loudness) ** 2
+            - 0.1 * log(self.bend / 0.2) ** 2
+            - 0.1 * log(self.slope) ** 2
+        )
 
     def neighbours(self, labels: NDArray[np.bool_]) -> Iterator[str]:
         """The names of what may be changed one at a time; see `changed`."""
@@ -124,9 +132,17 @@ class Surrogate:
     weights: Array
 
     @classmethod
-    def fit(cls, points: Array, labels: NDArray[np.bool_], rows: Array, values: Array, noise: Array) -> Surrogate:
-        """The model with the likeliest hyperparameters, found one at a time from plain ones."""
-        shape = Shape((0,) * len(labels), (0.6,) * len(labels), pooled=0.7)
+    def fit(
+        cls,
+        points: Array,
+        labels: NDArray[np.bool_],
+        rows: Array,
+        values: Array,
+        noise: Array,
+        decades: tuple[bool, ...] = (),
+    ) -> Surrogate:
+        """The model with the likeliest hyperparameters, found one at a time from plain ones. `decades`: see `Shape`."""
+        shape = Shape((0,) * len(labels), (0.6,) * len(labels), pooled=0.7, decades=decades)
         told, best, score = Measured(points, labels, rows, values, noise), None, -np.inf
         for _ in range(SWEEPS):
             before = shape
