@@ -198,8 +198,8 @@ def _unusable(path: Path, why: str) -> StoreError:
 
 
 def _write(descriptor: int, holder: dict[str, Any]) -> None:
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+    written = os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+    os.ftruncate(descriptor, written)  # only now: who reads meanwhile does not meet an empty file
 
 
 def _started(pid: int) -> float:
