@@ -25,8 +25,8 @@ def test_a_surge_is_answered_with_the_lever_that_helps_and_nothing_else_is_kept(
     assert {record.action.lever for record in kept} == {"workers"}
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_without_a_fault_nothing_is_kept_in_an_hour(tmp_path, seed):
+@pytest.mark.parametrize("seed", range(2))
+def test_without_a_fault_nothing_is_kept_in_an_hour(tmp_path, seed):  # ten days on every plant: bench-stability
     stage = Stage(tmp_path, Shop(seed))
     stage.play(3600.0)
     assert not [record for record in stage.records if record.state in (S.KEPT, S.KEPT_ON_PROBATION)]
