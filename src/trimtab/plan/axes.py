@@ -1,7 +1,8 @@
 """A lever's values as places between 0 and 1: how far a move is, and which values there are to try. Arithmetic for the search.
 
 Every value lies on the lever's grid. A lever whose bounds span more than two decades is moved in proportion: from 10 to 20 is as
-far as from 1,000 to 2,000. The model of the search sees each lever both ways, and finds out in which one a metric is simpler.
+far as from 1,000 to 2,000. From zero that goes for more than a thousand whole steps; a share is moved evenly, whatever its step.
+The model of the search sees each lever both ways, and finds out in which one a metric is simpler.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Shape:
     loudness: float = 1.0
     option: float = 0.2  # standard deviation of another choice
     pooled: float = 1.0  # how alike a lever's parabola and bends are with another choice
-    decades: tuple[bool, ...] = ()  # which levers span decades: in proportion, their first coordinate, all is mostly simpler
+    decades: tuple[bool, ...] = ()  # which levers span decades: their first coordinate is mostly simpler; empty: none
 
     @property
     def log_prior(self) -> float:
